@@ -1,0 +1,66 @@
+"""What a backend is: something that answers requests about the views of one model and adapter.
+
+A third party implements `Backend` and names the class in a spec's `entry_point`; nothing else is
+needed. Backends know nothing of probes, nulls' purpose, or verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from sway.core.requests import Answer, Failure, Request
+from sway.core.results import BackendStats, DeterminismReport
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One request, its answer or why there is none, and its share of the seconds spent."""
+
+    request: Request[Any]
+    answer: Answer | Failure
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose answers these are. Digests are SHA-256 of the weights and settings; empty where unknown."""
+
+    base_id: str
+    adapter_id: str
+    base_digest: str = ""
+    adapter_digest: str = ""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Answers requests. All methods may raise `sway.core.errors.SwayError`."""
+
+    def identity(self) -> Identity:
+        """Names for people, digests for caches."""
+        ...
+
+    def refusal(self, request: Request[Any]) -> str | None:
+        """Why this backend can never answer such a request, or None if it can."""
+        ...
+
+    def preflight(self) -> None:
+        """Ask the base and tuned views one question; raise `PreflightError` on a non-finite answer."""
+        ...
+
+    def answer(self, requests: Sequence[Request[Any]]) -> Iterator[Answered]:
+        """Answer distinct requests, each exactly once, in any order; a request that fails yields a `Failure`."""
+        ...
+
+    def determinism(self, seed: int) -> DeterminismReport:
+        """Seed every generator, ask for deterministic algorithms, and say what class was reached."""
+        ...
+
+    def stats(self) -> BackendStats:
+        """What has been spent since the model was loaded."""
+        ...
+
+    def close(self) -> None:
+        """Release the model."""
+        ...

@@ -1,0 +1,1 @@
+"""What every other room speaks: views, requests, answers, measurements, results, errors."""

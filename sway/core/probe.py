@@ -1,0 +1,187 @@
+"""What a probe is: a generator of questions that ends in a measurement.
+
+    @probe(Category.ADHERENCE, Claim.SUPERIORITY, Params, measures="mean divergence", unit="nats")
+    def my_probe(params: Params, context: Context) -> Asking:
+        answers = yield requests
+        return Measurement(...)
+
+A probe calls no model and computes no z, verdict, score, interval, duration or null: it yields
+lists of requests, gets their answers back, and returns what it measured. One judge does the rest.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sway.core.requests import Answers, Request
+from sway.core.sections import Section
+
+
+class Category(StrEnum):
+    """The four questions of the composite score, and the baseline that calibrates them."""
+
+    ADHERENCE = "adherence"
+    ATTRIBUTION = "attribution"
+    CALIBRATION = "calibration"
+    ABLATION = "ablation"
+    BASELINE = "baseline"
+
+
+class Claim(StrEnum):
+    """What a probe sets out to show, declared before anything is measured."""
+
+    SUPERIORITY = "superiority"
+    NON_INFERIORITY = "non-inferiority"
+    SHAPE = "shape"
+    DIAGNOSTIC = "diagnostic"
+
+
+class Params(BaseModel):
+    """Parameters common to all probes. A probe's own `Params` derives from this."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    assert_z_gte: float = Field(
+        default=3.0, description="Set it to also require this many standard deviations above the nulls (8 or more nulls)."
+    )
+
+
+class DivergenceParams(Params):
+    """Parameters of probes that compare next-token distributions."""
+
+    divergence: Literal["js", "kl"] = Field(default="js", description="Jensen-Shannon (0 to 0.693) or Kullback-Leibler, nats.")
+    top_k: int | None = Field(default=None, ge=1, description="Tokens in the support; null takes defaults.top_k.")
+
+    def support(self, context: Context) -> int:
+        """How many of the base's likeliest tokens make the support."""
+        return self.top_k or context.top_k
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a suite knows beyond a probe's own parameters. Paths are absolute."""
+
+    sections: tuple[Section, ...] = ()
+    controls: tuple[Section, ...] = ()
+    adapter: Path | None = None
+    seed: int = 0
+    top_k: int = 256
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number that must lie in [`low`, `high`]; outside it the probe fails, or warns where `soft`."""
+
+    name: str
+    value: float
+    low: float = -math.inf
+    high: float = math.inf
+    soft: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is a number within the bounds."""
+        return math.isfinite(self.value) and self.low <= self.value <= self.high
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a probe found.
+
+    `raw` is the statistic. `samples` (n,) are its parts, a prompt or a section each, whose mean is
+    `raw`; `reference` (m,) are mean-zero residuals of what the samples were contrasted with, which
+    add their own uncertainty. `bar` is the least effect that counts (superiority) or the most harm
+    that is borne (non-inferiority), in the unit of `raw`. `checks` are further bounds. `note` is a
+    clause for the message. `evidence` must be JSON-ready.
+    """
+
+    raw: float
+    samples: Sequence[float] = ()
+    reference: Sequence[float] = ()
+    bar: float | None = None
+    checks: tuple[Check, ...] = ()
+    base_value: float | None = None
+    tuned_value: float | None = None
+    note: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+Asking = Generator[Sequence[Request[Any]], Answers, Measurement]
+
+
+class ProbeFunction(Protocol):
+    """A probe's code: parameters and context in, questions out, a measurement at the end."""
+
+    def __call__(self, params: Any, context: Context, /) -> Asking: ...
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A registered probe: its declared meaning, its parameters, its code.
+
+    `better` tells which direction of `raw` the author of an adapter hopes for. `log_scale` marks
+    statistics that are positive and skewed (divergences), for the t prediction with few nulls.
+    """
+
+    kind: str
+    category: Category
+    claim: Claim
+    measures: str
+    unit: str
+    better: Literal["higher", "lower"]
+    calibrated: bool
+    log_scale: bool
+    sample: str
+    needs_model: bool
+    params: type[Params]
+    run: ProbeFunction
+    doc: str
+
+    @property
+    def question(self) -> str:
+        """The question in one line: the first line of the probe's module docstring."""
+        return self.doc.strip().splitlines()[0]
+
+
+def probe(
+    category: Category,
+    claim: Claim,
+    params: type[Params],
+    *,
+    measures: str,
+    unit: str,
+    better: Literal["higher", "lower"] = "higher",
+    calibrated: bool = False,
+    log_scale: bool = False,
+    sample: str = "prompt",
+    needs_model: bool = True,
+) -> Callable[[ProbeFunction], Probe]:
+    """Register a generator function as a probe; its module's docstring documents it."""
+
+    def register(run: ProbeFunction) -> Probe:
+        module = inspect.getmodule(run)
+        return Probe(
+            kind=str(getattr(run, "__name__", "")),
+            category=category,
+            claim=claim,
+            measures=measures,
+            unit=unit,
+            better=better,
+            calibrated=calibrated,
+            log_scale=log_scale,
+            sample=sample,
+            needs_model=needs_model,
+            params=params,
+            run=run,
+            doc=inspect.getdoc(module) or "",
+        )
+
+    return register
