@@ -42,7 +42,8 @@ class MissingExtraError(BackendError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
-            f"{what} is not installed", mend=f'run: pip install "dlm-sway[{extra}]" or, in a checkout, pip install ".[{extra}]"'
+            f"{what} is not installed",
+            mend=f'run: pip install "dlm-sway[{extra}]" or, in a checkout of sway, pip install ".[{extra}]"',
         )
 
 
@@ -62,7 +63,7 @@ class RequestError(Exception):
     """One question could not be answered; those who asked it are told, the rest of the batch goes on."""
 
 
-class SkipProbe(Exception):  # noqa: N818 - an outcome, not a fault
+class SkipProbe(Exception):
     """Raised by a probe that cannot measure here: why, and what would let it."""
 
     def __init__(self, reason: str, mend: str = "") -> None:

@@ -50,14 +50,17 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     assert_z_gte: float = Field(
-        default=3.0, description="Set it to also require this many standard deviations above the nulls (8 or more nulls)."
+        default=3.0,
+        description="Set it to also require this many standard deviations above the nulls (8 or more nulls).",
     )
 
 
 class DivergenceParams(Params):
     """Parameters of probes that compare next-token distributions."""
 
-    divergence: Literal["js", "kl"] = Field(default="js", description="Jensen-Shannon (0 to 0.693) or Kullback-Leibler, nats.")
+    divergence: Literal["js", "kl"] = Field(
+        default="js", description="Jensen-Shannon (0 to 0.693 nats) or Kullback-Leibler (0 up, nats)."
+    )
     top_k: int | None = Field(default=None, ge=1, description="Tokens in the support; null takes defaults.top_k.")
 
     def support(self, context: Context) -> int:
@@ -120,7 +123,9 @@ Asking = Generator[Sequence[Request[Any]], Answers, Measurement]
 class ProbeFunction(Protocol):
     """A probe's code: parameters and context in, questions out, a measurement at the end."""
 
-    def __call__(self, params: Any, context: Context, /) -> Asking: ...
+    def __call__(self, params: Any, context: Context, /) -> Asking:
+        """Start asking."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ class Section(_Record):
             need = {"prose": "content", "instruction": "probes", "preference": "preferences"}[self.kind]
             raise ValueError(f"a section of kind {self.kind} needs {need}")
         if not self.id:
-            text = "\0".join([self.kind, self.content, *(p.model_dump_json() for p in (*self.probes, *self.preferences))])
+            parts = (p.model_dump_json() for p in (*self.probes, *self.preferences))
+            text = "\0".join([self.kind, self.content, *parts])
             object.__setattr__(self, "id", hashlib.sha256(text.encode()).hexdigest()[:16])
         return self
