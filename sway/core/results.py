@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from sway.core.probe import Category, Check, Claim
 from sway.core.views import NullFamily
@@ -83,6 +83,7 @@ class ProbeResult:
     claim: Claim = Claim.DIAGNOSTIC
     unit: str = ""
     measures: str = ""
+    better: Literal["higher", "lower"] = "higher"
     required: bool = True
     weight: float = 1.0
     score: float | None = None

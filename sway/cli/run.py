@@ -1,0 +1,63 @@
+"""`sway run`: measure and report; the verdicts do not decide the exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich import box
+from rich.table import Table
+from sway.cli.console import console
+from sway.suite.loader import load_spec
+from sway.suite.spec import LoadedSpec
+
+from sway.cli.session import judge_spec, judging, parse_weights, report
+from sway.engine.plan import Forecast, Options, forecast, make_plan
+
+
+@click.command(short_help="Measure a suite and show the report.")
+@click.argument("spec", type=click.Path(path_type=Path))
+@judging
+@click.option("--only", default="", metavar="NAMES", help="Comma-separated probes to run.")
+@click.option("--skip", default="", metavar="NAMES", help="Comma-separated probes to leave out.")
+@click.option("--dry-run", is_flag=True, help="Show what would be asked; load no model.")
+def run(
+    spec: Path,
+    weights: str,
+    thorough: bool,
+    threads: int | None,
+    json_path: Path | None,
+    only: str,
+    skip: str,
+    dry_run: bool,
+) -> None:
+    """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
+    loaded = load_spec(spec)
+    options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads)
+    if dry_run:
+        show_plan(loaded, options)
+        return
+    report(*judge_spec(loaded, options), json_path)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def show_plan(loaded: LoadedSpec, options: Options) -> None:
+    """Print each probe's first questions and what they cost."""
+    probes, rows, passes = forecast(make_plan(loaded, options))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header in ("probe", "kind", "first questions", "nulls"):
+        table.add_column(header, overflow="fold")
+    for probe in probes:
+        table.add_row(probe.name, probe.kind, _asked(probe), str(probe.nulls or ""))
+    out = console()
+    out.print(table)
+    out.print(f"{rows} distinct questions in about {passes} forward passes; later rounds depend on the answers.")
+
+
+def _asked(probe: Forecast) -> str:
+    if probe.note:
+        return probe.note
+    return ", ".join(f"{n} {kind}" for kind, n in probe.questions.items()) or "none: reads files only"

@@ -1,0 +1,137 @@
+"""What the commands that run a suite share: options, progress, reports."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from sway.cli.console import console, is_terminal
+from sway.suite.spec import LoadedSpec
+
+from sway import backends
+from sway.backends.interface import Backend
+from sway.core.errors import SwayError
+from sway.core.results import SuiteResult
+from sway.engine.gate import Decision, FailOn, decide
+from sway.engine.plan import Options
+from sway.engine.progress import Progress as EngineProgress
+from sway.engine.run import run_suite
+from sway.report import json_report
+from sway.report.summary import summarize
+from sway.report.terminal import show
+
+Command = TypeVar("Command", bound=Callable[..., object])
+JUDGING = (
+    click.option("--weights", default="", metavar="K=V,...", help="Category weights, merged with the spec's."),
+    click.option("--thorough", is_flag=True, help="99 nulls in place of 19, where the spec does not say."),
+    click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: physical cores."),
+    click.option("-j", "--json", "json_path", type=click.Path(path_type=Path), help="Write the JSON report here."),
+)
+
+
+def judging(command: Command) -> Command:
+    """The options of every command that judges."""
+    for option in reversed(JUDGING):
+        command = option(command)
+    return command
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """`k=v,k=v` as a mapping.
+
+    Raises:
+        SwayError: a part is not `name=number`.
+    """
+    weights = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, _, value = part.partition("=")
+        try:
+            weights[name.strip()] = float(value)
+        except ValueError:
+            mend = "write for example adherence=0.3,ablation=0.1"
+            raise SwayError(f"{part!r} is not name=number", where="--weights", mend=mend) from None
+    return weights
+
+
+def build(loaded: LoadedSpec, options: Options) -> Backend:
+    """Load the model that a spec names."""
+    models, differential = loaded.spec.models, loaded.spec.defaults.differential
+    return backends.build(models.base, models.ft, differential=differential, threads=options.threads)
+
+
+def judge_spec(
+    loaded: LoadedSpec, options: Options, *, threshold: float = 0.0, fail_on: FailOn = FailOn.FAIL
+) -> tuple[SuiteResult, Decision]:
+    """Run the suite with progress shown, and decide."""
+    with shown_progress() as progress:
+        result = run_suite(loaded, options, build=build, progress=progress)
+    return result, decide(result, threshold=threshold, fail_on=fail_on)
+
+
+def report(result: SuiteResult, decision: Decision, json_path: Path | None = None) -> None:
+    """Print the report, and write the JSON report if a path was given."""
+    show(summarize(result, decision), console())
+    if json_path is not None:
+        write_atomically(json_path, json_report.render(result, decision))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` in one step.
+
+    Raises:
+        SwayError: the file cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
+            part.write(text)
+        Path(part.name).chmod(0o644)
+        Path(part.name).replace(path)
+    except OSError as fault:
+        raise SwayError(f"cannot write: {fault.strerror}", where=str(path), mend="choose another path") from None
+
+
+@contextmanager
+def shown_progress() -> Iterator[EngineProgress]:
+    """Progress on standard error: a live bar on a terminal, a line a stage elsewhere."""
+    if not is_terminal(sys.stderr):
+        yield Lines()
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as bar:
+        yield Bar(bar)
+
+
+class Lines:
+    """One line a stage."""
+
+    def stage(self, text: str) -> None:
+        """Print it."""
+        click.echo(f"sway: {text}", err=True)
+
+    def advance(self, done: int, total: int) -> None:
+        """Say nothing: logs keep every line."""
+
+
+class Bar:
+    """One live bar a stage."""
+
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+        self.task: TaskID | None = None
+
+    def stage(self, text: str) -> None:
+        """Replace the bar."""
+        if self.task is not None:
+            self.bar.remove_task(self.task)
+        self.task = self.bar.add_task(text, total=None)
+
+    def advance(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self.task is not None:
+            self.bar.update(self.task, completed=done, total=total)

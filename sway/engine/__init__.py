@@ -1,0 +1,1 @@
+"""Runs a suite: asks in rounds, calibrates against nulls, judges, scores, gates."""

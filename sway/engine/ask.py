@@ -1,0 +1,112 @@
+"""Rounds: every probe asks, everything asked is answered in one batch, every probe goes on.
+
+A task is one run of a probe's generator: on the trained adapter, or on a null adapter that stands
+in for it. All tasks advance together, so that the questions of all probes and all nulls are
+deduplicated and batched as one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sway.backends.interface import Backend
+from sway.core.errors import RequestError, SkipProbe, SwayError
+from sway.core.probe import Asking, Measurement
+from sway.core.requests import Answer, Answers, Failure, Request
+from sway.core.views import NullDraw
+from sway.engine.progress import Progress
+
+Outcome = Measurement | SkipProbe | Exception
+
+
+@dataclass
+class Task:
+    """One run of a probe's generator, and how far it has come."""
+
+    probe: str
+    asking: Asking
+    draw: NullDraw | None = None
+    asked: Sequence[Request[Any]] = ()
+    outcome: Outcome | None = None
+    seconds: float = 0.0
+
+    def advance(self, found: dict[Request[Any], Answer | Failure] | None) -> None:
+        """Hand over the last round's answers (None at the start) and take the next questions."""
+        try:
+            questions = next(self.asking) if found is None else self.asking.send(Answers(found, self.draw))
+        except StopIteration as stop:
+            self._end(stop.value)
+        except (SkipProbe, RequestError, SwayError) as outcome:
+            self._end(outcome)
+        except Exception as fault:  # noqa: BLE001 - a probe's fault must not end the suite
+            self._end(fault)
+        else:
+            self.asked = [q.under(self.draw) for q in questions] if self.draw else list(questions)
+
+    def stop(self, outcome: Outcome) -> None:
+        """End the task from outside."""
+        self.asking.close()
+        self._end(outcome)
+
+    def _end(self, outcome: Outcome) -> None:
+        self.outcome, self.asked = outcome, ()
+
+
+@dataclass
+class Store:
+    """Every answer of a run. A question is sent to the backend once, whoever asks and however often."""
+
+    found: dict[Request[Any], Answer | Failure] = field(default_factory=dict)
+    seconds: dict[Request[Any], float] = field(default_factory=dict)
+
+    def missing(self, tasks: Iterable[Task]) -> list[Request[Any]]:
+        """The distinct questions of a round that have no answer yet."""
+        return list(dict.fromkeys(q for task in tasks for q in task.asked if q not in self.found))
+
+    def fill(self, requests: Sequence[Request[Any]], backend: Backend, progress: Progress) -> None:
+        """Have the backend answer all of `requests`. One that it passes over becomes a failure."""
+        for done, answered in enumerate(backend.answer(requests), start=1):
+            self.found[answered.request] = answered.answer
+            self.seconds[answered.request] = answered.seconds
+            progress.advance(done, len(requests))
+        for request in requests:
+            self.found.setdefault(request, Failure("the backend gave no answer"))
+
+
+def run_rounds(tasks: Sequence[Task], backend: Backend | None, progress: Progress, store: Store | None = None) -> Store:
+    """Advance every task to its end. Tasks that ask anything need a `backend`."""
+    store = store or Store()
+    for task in tasks:
+        task.advance(None)
+    number = 0
+    while live := [task for task in tasks if task.outcome is None]:
+        number += 1
+        if backend is None:
+            raise RuntimeError("a task asked a question but no backend was given")
+        _refuse(live, backend)
+        live = [task for task in live if task.outcome is None]
+        missing = store.missing(live)
+        progress.stage(f"round {number}: {len(missing)} questions")
+        store.fill(missing, backend, progress)
+        _share_cost(live, store)
+        for task in live:
+            task.advance(store.found)
+    return store
+
+
+def _refuse(tasks: Sequence[Task], backend: Backend) -> None:
+    """End the tasks that ask what the backend can never answer."""
+    for task in tasks:
+        reason = next((r for q in task.asked if (r := backend.refusal(q))), None)
+        if reason:
+            task.stop(SkipProbe(reason))
+
+
+def _share_cost(tasks: Sequence[Task], store: Store) -> None:
+    """Split the seconds of each question evenly between those who asked it this round."""
+    askers = Counter(q for task in tasks for q in set(task.asked))
+    for task in tasks:
+        task.seconds += sum(store.seconds.get(q, 0.0) / askers[q] for q in set(task.asked))

@@ -1,0 +1,102 @@
+"""Null calibration: which random adapters to ask, and the statistics that they gave before.
+
+The engine runs a calibrated probe again for every null, with the same prompts and the same maths.
+What a null's statistic came to is kept on disk under the content that decides it, never a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from sway.backends.interface import Identity
+from sway.core.probe import Context, Params, Probe
+from sway.core.views import NullDraw, NullFamily
+
+FORMAT = 1
+DEFAULT_RUNS, THOROUGH_RUNS = 19, 99
+
+
+@dataclass(frozen=True)
+class NullSettings:
+    """How many nulls, of which family, for which probes (`kinds` empty: every calibrated one)."""
+
+    runs: int = DEFAULT_RUNS
+    seed: int = 1000
+    family: NullFamily = NullFamily.MATCHED
+    init_scale: float = 0.02
+    rank_multipliers: tuple[float, ...] = (1.0,)
+    kinds: frozenset[str] = frozenset()
+    cache: bool = True
+
+    def applies_to(self, probe: Probe) -> bool:
+        """Whether this probe is calibrated in this run."""
+        return probe.calibrated and self.runs > 0 and (not self.kinds or probe.kind in self.kinds)
+
+    def draws(self) -> list[NullDraw]:
+        """Every null to ask: `runs` of them at each rank multiplier."""
+        return [
+            NullDraw(self.seed, index, self.family, multiplier, self.init_scale)
+            for multiplier in self.rank_multipliers
+            for index in range(self.runs)
+        ]
+
+
+def cache_folder() -> Path | None:
+    """Where null statistics are kept, or None when `SWAY_DISABLE_NULL_CACHE=1`."""
+    if os.environ.get("SWAY_DISABLE_NULL_CACHE") == "1":
+        return None
+    if chosen := os.environ.get("SWAY_NULL_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache) / "dlm-sway" / "null-stats"
+    return Path("~/.dlm-sway/null-stats").expanduser()
+
+
+def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, context: Context) -> str | None:
+    """SHA-256 of all that decides a null's statistic, or None where the model's content is unknown.
+
+    `numerics` names what rounds the numbers: device, dtype, versions.
+    """
+    if not (identity.base_digest and identity.adapter_digest):
+        return None
+    texts = [s.model_dump_json() for s in (*context.sections, *context.controls)]
+    parts = [str(FORMAT), identity.base_digest, identity.adapter_digest, numerics, probe.kind]
+    parts += [params.model_dump_json(exclude={"assert_z_gte"}), str(context.seed), str(context.top_k), *texts]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+class NullCache:
+    """Statistics of nulls on disk: one JSON file a key. Anything unreadable counts as absent."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def read(self, key: str | None) -> dict[str, float]:
+        """Statistic by `NullDraw.key`."""
+        if self.folder is None or key is None:
+            return {}
+        try:
+            stored = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+            raw = stored["raw"] if stored["format"] == FORMAT and stored["key"] == key else {}
+            return {str(k): float(v) for k, v in raw.items() if math.isfinite(v)}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def write(self, key: str | None, raw: dict[str, float]) -> None:
+        """Replace the file in one step; a cache that cannot be written is only slower."""
+        if self.folder is None or key is None or not raw:
+            return
+        text = json.dumps({"format": FORMAT, "key": key, "raw": raw}, sort_keys=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as part:
+                part.write(text)
+            Path(part.name).replace(self.folder / f"{key}.json")
+        except OSError:
+            return

@@ -1,0 +1,228 @@
+"""One run of a suite, from a loaded spec to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sway import __version__
+from sway.backends.interface import Backend
+from sway.core.errors import NoOpError, PreflightError, SkipProbe
+from sway.core.probe import Category, Claim, Measurement
+from sway.core.results import (
+    BackendStats,
+    Determinism,
+    DeterminismReport,
+    ProbeResult,
+    Reason,
+    SuiteResult,
+    Verdict,
+)
+from sway.engine.ask import Task, run_rounds
+from sway.engine.judge import Entry, Nulls, judge
+from sway.engine.nulls import NullCache, cache_folder, cache_key
+from sway.engine.plan import Options, Plan, make_plan
+from sway.engine.progress import Progress, Silent
+from sway.engine.score import compose, merge_weights
+from sway.stats.calibration import max_t
+from sway.suite.spec import LoadedSpec
+
+Build = Callable[[LoadedSpec, Options], Backend]
+PREFLIGHT = "__preflight__"
+NO_MODEL = DeterminismReport(Determinism.STRICT, 0, ("no model was run",))
+
+
+@dataclass(frozen=True)
+class _Session:
+    """What the questions to the model came to."""
+
+    probes: tuple[ProbeResult, ...]
+    determinism: DeterminismReport
+    stats: BackendStats | None = None
+    base_id: str = ""
+    adapter_id: str = ""
+
+
+def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: Progress | None = None) -> SuiteResult:
+    """Run every probe of the suite that the options leave in.
+
+    Raises:
+        SwayError: the spec, the adapter or the backend cannot be used at all.
+    """
+    progress = progress or Silent()
+    started = datetime.now(UTC)
+    weights = merge_weights(loaded.spec.defaults.score_weights, options.weights)
+    plan = make_plan(loaded, options)
+    alpha = loaded.spec.defaults.alpha
+    disk = _judge_disk(plan, alpha)
+    session = _ask_model(plan, loaded, options, build, progress, alpha) if plan.model else _Session((), NO_MODEL)
+    probes = _in_order(plan, [*disk, *session.probes, *plan.left_out])
+    return SuiteResult(
+        sway_version=__version__,
+        spec_path=str(loaded.path),
+        base_model_id=session.base_id or loaded.spec.models.ft.base,
+        adapter_id=session.adapter_id or str(loaded.spec.models.ft.adapter or ""),
+        started_at=started,
+        finished_at=datetime.now(UTC),
+        determinism=session.determinism,
+        backend=session.stats,
+        score=compose(probes, weights, loaded.spec.defaults.coverage_threshold),
+        probes=tuple(probes),
+        alpha=alpha,
+        omnibus_p=_omnibus(plan, probes),
+    )
+
+
+def _judge_disk(plan: Plan, alpha: float) -> list[ProbeResult]:
+    tasks = [plan.task(entry) for entry in plan.disk]
+    run_rounds(tasks, None, Silent())
+    return [
+        judge(entry, _outcome(task), nulls=None, alpha=alpha, seed=plan.context.seed, duration=task.seconds)
+        for entry, task in zip(plan.disk, tasks, strict=True)
+    ]
+
+
+def _outcome(task: Task) -> Measurement | SkipProbe | Exception:
+    return task.outcome or RuntimeError("the probe did not finish")
+
+
+def _ask_model(
+    plan: Plan, loaded: LoadedSpec, options: Options, build: Build, progress: Progress, alpha: float
+) -> _Session:
+    """Load the model, ask, judge. What ends the whole judgement becomes one `__preflight__` row."""
+    progress.stage("loading the model")
+    try:
+        backend = build(loaded, options)
+    except (PreflightError, NoOpError) as fault:
+        return _Session((_preflight_row(fault),), NO_MODEL)
+    try:
+        determinism = backend.determinism(plan.context.seed)
+        identity = backend.identity()
+        try:
+            backend.preflight()
+            probes = _ask_all(plan, backend, progress, alpha)
+        except PreflightError as fault:
+            probes = [_preflight_row(fault)]
+        return _Session(tuple(probes), determinism, backend.stats(), identity.base_id, identity.adapter_id)
+    finally:
+        backend.close()
+
+
+def _preflight_row(fault: PreflightError | NoOpError) -> ProbeResult:
+    verdict = Verdict.FAIL if isinstance(fault, NoOpError) else Verdict.ERROR
+    reason = Reason.NOISE if isinstance(fault, NoOpError) else Reason.NOT_MEASURED
+    return ProbeResult(PREFLIGHT, PREFLIGHT, Category.BASELINE, verdict, str(fault), reason)
+
+
+def _ask_all(plan: Plan, backend: Backend, progress: Progress, alpha: float) -> list[ProbeResult]:
+    """Ask every probe about the trained adapter and about each null, in the same batches."""
+    cache = NullCache(cache_folder() if plan.nulls.cache else None)
+    calibrations = [_Calibration(plan, entry, backend, cache) for entry in plan.model]
+    run_rounds([task for c in calibrations for task in c.tasks], backend, progress)
+    probes = [c.judged(alpha) for c in calibrations]
+    return [*probes, _baseline_row(plan.baseline, probes)] if plan.baseline else probes
+
+
+class _Calibration:
+    """One probe's run on the trained adapter, and on the nulls whose statistic is not on disk."""
+
+    def __init__(self, plan: Plan, entry: Entry, backend: Backend, cache: NullCache) -> None:
+        self.entry, self.plan, self.cache = entry, plan, cache
+        self.draws = plan.draws(entry)
+        self.key = _key(plan, entry, backend) if self.draws and cache.folder else None
+        self.cached = cache.read(self.key)
+        self.observed = plan.task(entry)
+        self.nulls = {draw: plan.task(entry, draw) for draw in self.draws if draw.key not in self.cached}
+
+    @property
+    def tasks(self) -> list[Task]:
+        return [self.observed, *self.nulls.values()]
+
+    def judged(self, alpha: float) -> ProbeResult:
+        fresh = {d.key: t.outcome.raw for d, t in self.nulls.items() if isinstance(t.outcome, Measurement)}
+        known = {**self.cached, **fresh}
+        if fresh:
+            self.cache.write(self.key, known)
+        outcome = _outcome(self.observed)
+        if isinstance(outcome, Measurement) and self.draws and not known:
+            outcome = _why_no_null(list(self.nulls.values()))
+        seconds = sum(task.seconds for task in self.tasks)
+        return judge(
+            self.entry,
+            outcome,
+            nulls=self._nulls(known) if self.draws else None,
+            alpha=alpha,
+            seed=self.plan.context.seed,
+            duration=seconds,
+        )
+
+    def _nulls(self, known: dict[str, float]) -> Nulls:
+        raw = {
+            multiplier: [known[d.key] for d in self.draws if d.rank_multiplier == multiplier and d.key in known]
+            for multiplier in self.plan.nulls.rank_multipliers
+        }
+        from_cache = sum(d.key in self.cached for d in self.draws)
+        return Nulls(raw, self.plan.nulls.family, from_cache)
+
+
+def _key(plan: Plan, entry: Entry, backend: Backend) -> str | None:
+    stats = backend.stats()
+    numerics = f"{__version__}:{stats.device}:{stats.dtype}"
+    return cache_key(backend.identity(), numerics, entry.probe, entry.params, plan.context)
+
+
+def _why_no_null(tasks: Sequence[Task]) -> SkipProbe | Exception:
+    """What kept every null from being measured: a refusal is a SKIP, a fault is an ERROR."""
+    first = tasks[0].outcome
+    if isinstance(first, SkipProbe):
+        return SkipProbe(f"no null adapter can be drawn: {first.reason}", first.mend)
+    return first if isinstance(first, Exception) else RuntimeError("no null was measured")
+
+
+def _baseline_row(baseline: Entry, probes: Sequence[ProbeResult]) -> ProbeResult:
+    """The report's row for the null settings: what every statistic came to under the nulls."""
+    calibrated = [p for p in probes if p.null is not None]
+    evidence = {
+        "null_stats": {p.name: _null_stats(p) for p in calibrated},
+        "null_stats_by_rank": {p.name: dict(p.z_by_rank) for p in calibrated if p.z_by_rank},
+        "per_kind_raw_samples": {p.name: list(p.null.raw) for p in calibrated if p.null},
+        "from_cache": sum(p.null.from_cache for p in calibrated if p.null),
+    }
+    runs = max((p.null.n for p in calibrated if p.null), default=0)
+    message = f"{runs} nulls for {', '.join(p.name for p in calibrated)}" if calibrated else "no probe to calibrate"
+    return ProbeResult(
+        name=baseline.name,
+        kind=baseline.probe.kind,
+        category=Category.BASELINE,
+        verdict=Verdict.PASS,
+        message=message,
+        reason=Reason.HOLDS,
+        claim=Claim.DIAGNOSTIC,
+        required=baseline.required,
+        weight=baseline.weight,
+        evidence=evidence,
+    )
+
+
+def _null_stats(result: ProbeResult) -> dict[str, float | int | bool]:
+    null = result.null
+    return {} if null is None else {"mean": null.mean, "std": null.sd, "n": null.n, "degenerate": null.degenerate}
+
+
+def _in_order(plan: Plan, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The preflight row first, then the order of the spec."""
+    place = {name: i for i, name in enumerate((PREFLIGHT, *plan.order))}
+    return sorted(probes, key=lambda p: place[p.name])
+
+
+def _omnibus(plan: Plan, probes: Sequence[ProbeResult]) -> float | None:
+    """The headline p of "any effect anywhere": the rank of the largest statistic over the shared nulls."""
+    sign = {e.name: 1.0 if e.probe.better == "higher" else -1.0 for e in plan.entries}
+    shared = [p for p in probes if p.null and p.raw is not None and p.null.n == plan.nulls.runs]
+    if not shared:
+        return None
+    return max_t(
+        {p.name: sign[p.name] * p.raw for p in shared if p.raw is not None},
+        {p.name: [sign[p.name] * x for x in p.null.raw] for p in shared if p.null},
+    )

@@ -1,0 +1,81 @@
+"""The sentence that states a verdict: the number, what it was held against, and why it decided."""
+
+from __future__ import annotations
+
+from sway.core.probe import Check, Claim, Measurement, Probe
+from sway.core.results import Interval, Reason
+from sway.stats.calibration import Calibration
+
+Z_SHOWN = 10.0
+
+
+def number(value: float) -> str:
+    """Three significant digits, plain where that is short."""
+    return f"{value:.3g}"
+
+
+def sigma(z: float) -> str:
+    """A z for people: beyond ten standard deviations the number says nothing more."""
+    if abs(z) > Z_SHOWN:
+        return ">10" if z > 0 else "<-10"
+    return f"{z:+.1f}"
+
+
+def message(
+    probe: Probe,
+    found: Measurement,
+    reason: Reason,
+    interval: Interval | None,
+    calibration: Calibration | None,
+    needed: int | None,
+) -> str:
+    """The whole sentence for one measurement."""
+    if probe.claim in (Claim.SHAPE, Claim.DIAGNOSTIC):
+        return _join(found.note, *(_check(c) for c in found.checks if not c.holds)) or "all checks hold"
+    measured = f"{probe.measures} {number(found.raw)} {probe.unit}".rstrip()
+    if interval is not None:
+        measured += f" [{number(interval.low)}, {number(interval.high)}]"
+    return _join(measured, _decided(probe, found, reason, needed), _noise(probe, calibration), found.note)
+
+
+def _join(*clauses: str) -> str:
+    return "; ".join(c for c in clauses if c)
+
+
+def _decided(probe: Probe, found: Measurement, reason: Reason, needed: int | None) -> str:
+    bar = "" if found.bar is None else _bound(probe, found.bar)
+    match reason:
+        case Reason.NOISE:
+            return "indistinguishable from noise of the same size"
+        case Reason.NEGLIGIBLE:
+            return f"detectable but negligible, needs {bar}"
+        case Reason.HARM:
+            return f"beyond the margin of {bar}"
+        case Reason.INCONCLUSIVE:
+            more = f": about {needed} {probe.sample}s would settle it" if needed else ""
+            return f"inconclusive against {bar}{more}"
+        case Reason.SHAPE:
+            return ", ".join(_check(c) for c in found.checks if not c.holds)
+        case _:
+            return f"clears {bar}" if probe.claim is Claim.SUPERIORITY else f"within {bar}"
+
+
+def _bound(probe: Probe, bar: float) -> str:
+    return f"{'>=' if probe.better == 'higher' else '<='} {number(bar)}"
+
+
+def _check(check: Check) -> str:
+    bounds = [f">= {number(check.low)}"] if check.low != float("-inf") else []
+    bounds += [f"<= {number(check.high)}"] if check.high != float("inf") else []
+    state = "" if check.holds else ", outside" if len(bounds) > 1 else ", needs"
+    return f"{check.name.replace('_', ' ')} {number(check.value)}{state} {' and '.join(bounds)}".rstrip()
+
+
+def _noise(probe: Probe, calibration: Calibration | None) -> str:
+    if calibration is None or calibration.p_value is None:
+        return f"(no calibration for {probe.kind})" if probe.calibrated else ""
+    z = f"{sigma(calibration.z)} sigma, " if calibration.z is not None else ""
+    how = f"p = {calibration.p_value:.2g} against {calibration.n} nulls"
+    if calibration.method == "t":
+        how += f" by t prediction; set runs: {calibration.runs_needed} for a rank test"
+    return z + how

@@ -1,0 +1,1 @@
+"""Turns a suite's result into what people and programs read."""

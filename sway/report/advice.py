@@ -1,0 +1,49 @@
+"""What to try next, tied to the reason that a probe gives for its verdict."""
+
+from __future__ import annotations
+
+from sway.core.results import ProbeResult, Reason, Verdict
+
+BY_KIND: dict[tuple[str, Reason], str] = {
+    ("section_internalization", Reason.NOISE): (
+        "It gained no more on its own text than on other text: check that it was trained on this document, "
+        "and for long enough."
+    ),
+    ("section_internalization", Reason.NEGLIGIBLE): (
+        "It gained about as much on other text as on its own: check that it was trained on this document; "
+        "if so, train longer."
+    ),
+    (
+        "section_internalization",
+        Reason.SHAPE,
+    ): "Look at the sections below the threshold; give them more training steps.",
+    ("external_perplexity", Reason.HARM): (
+        "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
+    ),
+    ("leakage", Reason.HARM): "It recites its text: train fewer steps, lower the rank, or vary the wording.",
+    ("adapter_ablation", Reason.SHAPE): (
+        "Its effect does not grow smoothly with its strength: lower the learning rate or lora_alpha and retrain."
+    ),
+    ("gradient_ghost", Reason.SHAPE): "Retrain with more steps before you trust the other numbers.",
+    ("training_drift", Reason.SHAPE): "Look at the loss curve: lower the learning rate or add warm-up.",
+}
+BY_REASON: dict[Reason, str] = {
+    Reason.NOISE: "Train longer, raise the learning rate, or check that the adapter belongs to this base.",
+    Reason.NEGLIGIBLE: "Train longer or raise the rank; the change is real but too small to matter.",
+    Reason.INCONCLUSIVE: "Add prompts or sections to settle it.",
+    Reason.HARM: "Lower the learning rate or mix general text into training.",
+    Reason.SHAPE: "See the numbers that are out of bounds.",
+}
+
+
+def advise(result: ProbeResult) -> str:
+    """One sentence on what to do, or nothing where there is nothing to do."""
+    if result.verdict is Verdict.SKIP:
+        return "Mend what it needs, or set required: false." if result.required else ""
+    if result.verdict is Verdict.ERROR:
+        return "Mend the fault and run again; until then there is no verdict."
+    if result.verdict is Verdict.PASS:
+        return ""
+    if result.samples_needed:
+        return f"Give it about {result.samples_needed} samples (it has {len(result.samples)})."
+    return BY_KIND.get((result.kind, result.reason)) or BY_REASON.get(result.reason, "")

@@ -1,0 +1,140 @@
+"""The one view-model that every renderer draws: verdict first, then why, then what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sway.core.probe import Category, Claim
+from sway.core.results import ProbeResult, Reason, SuiteResult, Verdict
+from sway.engine.gate import Decision
+from sway.engine.words import number, sigma
+from sway.report.advice import advise
+
+
+@dataclass(frozen=True)
+class Row:
+    """One probe: the number that was measured, its bar, and how it stands to noise."""
+
+    name: str
+    kind: str
+    category: Category
+    verdict: Verdict
+    required: bool
+    measured: str
+    bar: str
+    noise: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole report in words."""
+
+    verdict: Verdict
+    headline: str
+    score: str
+    adapter: str
+    base: str
+    spec: str
+    reasons: tuple[str, ...]
+    rows: tuple[Row, ...]
+    footer: tuple[str, ...]
+
+    @property
+    def troubled(self) -> tuple[Row, ...]:
+        """The rows that a reader must look at."""
+        return tuple(
+            r for r in self.rows if r.verdict is not Verdict.PASS and (r.required or r.verdict is not Verdict.SKIP)
+        )
+
+
+def summarize(result: SuiteResult, decision: Decision) -> Summary:
+    """Put a result and the gate's decision into words."""
+    overall = result.score.overall
+    return Summary(
+        verdict=decision.verdict,
+        headline=_headline(result, decision),
+        score="no score" if overall is None else f"score {overall:.2f}, {result.score.band}",
+        adapter=result.adapter_id,
+        base=result.base_model_id,
+        spec=result.spec_path,
+        reasons=decision.reasons,
+        rows=tuple(_row(p) for p in result.probes),
+        footer=_footer(result),
+    )
+
+
+def _row(p: ProbeResult) -> Row:
+    measured = "" if p.raw is None or p.claim is Claim.DIAGNOSTIC else f"{number(p.raw)} {p.unit}".rstrip()
+    if p.ci_95 is not None:
+        measured += f" [{number(p.ci_95.low)}, {number(p.ci_95.high)}]"
+    return Row(p.name, p.kind, p.category, p.verdict, p.required, measured, _bar(p), _noise(p), p.message, advise(p))
+
+
+def _bar(p: ProbeResult) -> str:
+    if p.bar is None:
+        broken = sum(not c.holds for c in p.checks)
+        return f"{len(p.checks) - broken} of {len(p.checks)} checks hold" if p.checks else ""
+    return f"{'at least' if p.better == 'higher' else 'at most'} {number(p.bar)}"
+
+
+def _noise(p: ProbeResult) -> str:
+    if p.null is None or p.p_value is None:
+        return ""
+    z = f"{sigma(p.z_score)} sigma, " if p.z_score is not None else ""
+    return f"{z}p {p.p_value:.2g}"
+
+
+def _headline(result: SuiteResult, decision: Decision) -> str:
+    """One sentence that answers the question for which sway was run."""
+    if decision.verdict is Verdict.ERROR:
+        return "No verdict: something that the gate requires could not be measured."
+    if faults := _faults(result):
+        return f"The adapter {' and '.join(faults)}."
+    if decision.verdict is Verdict.FAIL:
+        return "The gate is closed."
+    claims = _claims(result)
+    sentence = f"The adapter {', '.join(claims)}." if claims else "Every check holds."
+    return sentence if decision.verdict is Verdict.PASS else f"{sentence} Some of it is not settled yet."
+
+
+def _faults(result: SuiteResult) -> list[str]:
+    said = {
+        (Category.ADHERENCE, Reason.NOISE): "cannot be told from random noise of its own size",
+        (Category.ADHERENCE, Reason.NEGLIGIBLE): "changes the model too little to matter",
+        (Category.ATTRIBUTION, Reason.NOISE): "did not learn its own text more than any other",
+        (Category.ATTRIBUTION, Reason.NEGLIGIBLE): "did not learn its own text more than any other",
+        (Category.CALIBRATION, Reason.HARM): "makes the model worse at other text",
+        (Category.ABLATION, Reason.SHAPE): "does not act smoothly as its strength grows",
+        (Category.CALIBRATION, Reason.SHAPE): "shows signs of broken training",
+        (Category.BASELINE, Reason.NOISE): "is a no-op",
+    }
+    failed = [p for p in result.probes if p.verdict is Verdict.FAIL and p.required]
+    return list(dict.fromkeys(said.get((p.category, p.reason), f"fails {p.name}") for p in failed))
+
+
+def _claims(result: SuiteResult) -> list[str]:
+    passed = {(p.category, p.claim) for p in result.probes if p.verdict is Verdict.PASS}
+    claims = []
+    if (Category.ADHERENCE, Claim.SUPERIORITY) in passed:
+        claims.append("changed the model beyond noise")
+    if (Category.ATTRIBUTION, Claim.SUPERIORITY) in passed:
+        claims.append("learned its own text rather than just any text")
+    if (Category.CALIBRATION, Claim.NON_INFERIORITY) in passed:
+        claims.append("did no harm that was looked for")
+    return claims
+
+
+def _footer(result: SuiteResult) -> tuple[str, ...]:
+    d, b = result.determinism, result.backend
+    lines = [f"determinism {d.achieved}, seed {d.seed}" + "".join(f"; {note}" for note in d.notes)]
+    nulls = {(p.null.n, str(p.null.family)) for p in result.probes if p.null}
+    lines += [f"{n} {family} nulls, alpha {result.alpha:g}" for n, family in sorted(nulls)]
+    if result.omnibus_p is not None:
+        lines.append(f"any effect anywhere: p {result.omnibus_p:.2g}")
+    if b is not None:
+        lines.append(
+            f"{b.requests} questions in {b.forward_passes} forward passes, {b.cpu_seconds:.1f} CPU-s, {b.device}"
+        )
+    return (*lines, *result.notes, f"sway {result.sway_version}")

@@ -1,0 +1,71 @@
+"""The report on a terminal: verdict first, the numbers that decided it, what to do next."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sway.core.results import Verdict
+from sway.core.text import printable
+from sway.report.summary import Row, Summary
+
+STYLE = {
+    Verdict.PASS: "bold green",
+    Verdict.FAIL: "bold red",
+    Verdict.WARN: "bold yellow",
+    Verdict.SKIP: "dim",
+    Verdict.ERROR: "bold magenta",
+}
+MARK = {Verdict.PASS: "+", Verdict.FAIL: "x", Verdict.WARN: "!", Verdict.SKIP: "-", Verdict.ERROR: "?"}
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print the report. Colour and width are the console's; nothing depends on colour alone."""
+    console.print(Group(*_parts(summary)), highlight=False)
+
+
+def _parts(summary: Summary) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(), _title(summary), *_subject(summary), Text(), _table(summary)]
+    if summary.troubled:
+        parts += [Text(), Text("Why, and what to do next", style="bold")]
+        parts += [part for row in summary.troubled for part in _trouble(row)]
+    if summary.verdict is not Verdict.PASS and summary.reasons:
+        parts += [Text(), _line("The gate: " + "; ".join(summary.reasons))]
+    return [*parts, Text(), *(_line(line, "dim") for line in summary.footer), Text()]
+
+
+def _title(summary: Summary) -> RenderableType:
+    badge = Text(f" {summary.verdict.upper()} ", style=f"{STYLE[summary.verdict]} reverse")
+    return Text.assemble(badge, "  ", (printable(summary.headline), "bold"))
+
+
+def _subject(summary: Summary) -> list[RenderableType]:
+    adapter = f"{summary.adapter} on {summary.base}" if summary.adapter else summary.base
+    return [_line(f"{adapter}"), _line(f"{summary.spec}; {summary.score}", "dim")]
+
+
+def _table(summary: Summary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for header in ("", "probe", "measured [95% interval]", "bar", "against noise"):
+        table.add_column(header, overflow="fold")
+    for row in summary.rows:
+        mark = Text(f"{MARK[row.verdict]} {row.verdict}", style=STYLE[row.verdict])
+        name = Text(printable(row.name) + ("" if row.required else " (optional)"))
+        table.add_row(mark, name, row.measured or "", row.bar, row.noise)
+    return table
+
+
+def _trouble(row: Row) -> list[RenderableType]:
+    head = Text.assemble((f"{MARK[row.verdict]} ", STYLE[row.verdict]), (printable(row.name), "bold"), ": ")
+    head.append(printable(row.message))
+    parts: list[RenderableType] = [head]
+    if row.advice:
+        parts.append(Padding(Text(f"-> {row.advice}"), (0, 0, 0, 2)))
+    return parts
+
+
+def _line(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style)
