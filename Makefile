@@ -1,0 +1,48 @@
+# Each target makes its own virtual environment; Python 3.11 or later and make are all that is needed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench docs clean
+
+help: ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+$(VENV)/run: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	$(PIP) torch
+	$(PIP) --editable '.[hf]'
+	@touch $@
+
+$(VENV)/test: $(VENV)/run
+	$(PIP) --group test
+	@touch $@
+
+$(VENV)/lint: $(VENV)/test
+	$(PIP) --group lint
+	@touch $@
+
+demo: $(VENV)/run ## Train a small base and three adapters, and gate them
+	$(BIN)/sway demo
+
+test: $(VENV)/test ## Run the tests
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/lint test ## What CI runs: the tests, ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/test ## Measure: batched against one at a time, in one run
+	$(BIN)/python -m benchmarks.batching
+
+docs: $(VENV)/test ## Rewrite the generated blocks of the documentation
+	$(BIN)/python tests/generate_docs.py
+
+clean: ## Remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
