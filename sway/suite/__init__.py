@@ -1,0 +1,1 @@
+"""The suite: what a spec file says, read, checked and resolved."""
