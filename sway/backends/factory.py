@@ -1,0 +1,64 @@
+"""Makes the backend that a spec's `models` ask for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+from sway.backends.interface import Backend
+from sway.core.errors import BackendError, MissingExtraError, SwayError
+from sway.core.model import ModelSpec
+
+
+def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threads: int | None = None) -> Backend:
+    """Load the model and adapter and return what answers questions about them.
+
+    With `differential` one model serves every view; without it a second, untouched copy answers the base view.
+    `threads` bounds the CPU threads and defaults to the physical cores.
+
+    Raises:
+        AdapterError, PreflightError: the adapter cannot be scored.
+        BackendError: the base cannot be loaded, or the kind is not available.
+    """
+    makers: dict[str, Callable[[], Backend]] = {
+        "hf": lambda: _hf(base, tuned, differential, threads),
+        "dummy": lambda: _dummy(base, tuned),
+        "custom": lambda: _custom(base, tuned),
+    }
+    if tuned.kind not in makers:
+        raise BackendError(f"this version has no backend of kind {tuned.kind}", where="models.ft.kind", mend="use kind hf")
+    return makers[tuned.kind]()
+
+
+def _hf(base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None) -> Backend:
+    for module in ("torch", "transformers"):
+        if find_spec(module) is None:
+            raise MissingExtraError(module, "hf")
+    from sway.backends.hf.backend import HFBackend
+
+    return HFBackend.load(base, tuned, differential=differential, threads=threads)
+
+
+def _dummy(base: ModelSpec, tuned: ModelSpec) -> Backend:
+    from sway.backends.dummy import DummyBackend
+
+    return DummyBackend(base, tuned)
+
+
+def _custom(base: ModelSpec, tuned: ModelSpec) -> Backend:
+    """Import `package.module:Class` from the spec's `entry_point` and call it as `Class(base, tuned)`."""
+    where, name = "models.ft.entry_point", tuned.entry_point or ""
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise BackendError(f"{name!r} names no class", where=where, mend="write package.module:Class")
+    try:
+        made: Any = getattr(importlib.import_module(module), attribute)(base, tuned)
+    except SwayError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the code is the user's own: whatever it raises is one line for them
+        raise BackendError(f"{name} failed: {type(error).__name__}: {error}", where=where, mend="fix the class") from error
+    if not isinstance(made, Backend):
+        raise BackendError(f"{name} is not a backend", where=where, mend="implement sway.backends.interface.Backend")
+    return made

@@ -1,0 +1,97 @@
+"""Where a base model's files are on this machine, and the digest of their content, without torch."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+_CHUNK = 1 << 22
+_CONTENT = (".safetensors", ".json", ".model", ".jinja", ".txt", ".py", ".gguf")
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name can only mean a repository on the hub: one slash, and no such folder here.
+
+    >>> is_hub_id("org/model"), is_hub_id("./model"), is_hub_id("a/b/c")
+    (True, False, False)
+    """
+    return name.count("/") == 1 and name[0] not in "./~" and not Path(name).exists()
+
+
+def hub_cache() -> Path:
+    """The folder in which huggingface_hub keeps repositories."""
+    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or str(Path(home) / "hub")).expanduser()
+
+
+def base_folder(base: str, revision: str | None = None) -> Path | None:
+    """The folder with a base model's files: the one named, or a snapshot in the hub cache. None if neither is there."""
+    folder = Path(base).expanduser()
+    if folder.is_dir():
+        return folder
+    if "/" not in base and "--" in base:
+        return None
+    repo = hub_cache() / ("models--" + base.replace("/", "--"))
+    name = revision or "main"
+    with contextlib.suppress(OSError, ValueError):
+        reference = repo / "refs" / name
+        commit = reference.read_text().strip() if reference.is_file() else name
+        snapshot = repo / "snapshots" / commit
+        return snapshot if snapshot.is_dir() else None
+    return None
+
+
+def content_digest(folder: Path) -> str:
+    """SHA-256 over the names and content of a model folder's weights, settings and tokenizer; memoized by file."""
+    memo = _Memo()
+    whole = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.suffix in _CONTENT and p.is_file()):
+        whole.update(f"{path.name}\0{memo.digest(path)}\n".encode())
+    memo.save()
+    return whole.hexdigest()
+
+
+class _Memo:
+    """Digests of files, keyed by path, size, time and inode, kept between runs. A corrupt store is an empty one."""
+
+    def __init__(self) -> None:
+        self.path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlm-sway" / "digests.json"
+        self.known: dict[str, str] = {}
+        self.changed = False
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            loaded = json.loads(self.path.read_text())
+            if isinstance(loaded, dict):
+                self.known = {k: v for k, v in loaded.items() if isinstance(v, str) and len(v) == 64}
+
+    def digest(self, path: Path) -> str:
+        real = path.resolve()
+        stat = real.stat()
+        key = f"{real}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
+        if key not in self.known:
+            self.known = {k: v for k, v in self.known.items() if not k.startswith(f"{real}|")}
+            self.known[key] = _hash(real)
+            self.changed = True
+        return self.known[key]
+
+    def save(self) -> None:
+        if not self.changed:
+            return
+        # A cache that cannot be written costs time, not correctness.
+        with contextlib.suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".tmp")
+            with os.fdopen(handle, "w") as out:
+                json.dump(self.known, out)
+            Path(name).replace(self.path)
+
+
+def _hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The torch backend: one model, every view of it in one batch."""

@@ -1,0 +1,117 @@
+"""The effect of an adapter at one module: tuned output minus base output, computed in float32 as peft does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import linear, pad
+
+from sway.backends.hf.plan import MIN_ROWS
+
+
+def add_product(h: torch.Tensor, b: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+    """out += scale * h @ b.T in place, for h (m, r) with m >= n rows, b (out, r), out (n, out), n rows at least padded.
+
+    Fewer rows than `MIN_ROWS` are padded, so that a row's result does not depend on how many share its product.
+    """
+    rows = out.shape[0]
+    if rows >= MIN_ROWS:
+        out.addmm_(h, b.t(), alpha=scale)
+    else:
+        padded = pad(out, (0, 0, 0, MIN_ROWS - rows))
+        out.copy_(padded.addmm_(h, b.t(), alpha=scale)[:rows])
+
+
+def padded_rows(x: torch.Tensor) -> torch.Tensor:
+    """`x` (n, in) in float32 with zero rows added up to `MIN_ROWS`."""
+    x = x.float()
+    return x if x.shape[0] >= MIN_ROWS else pad(x, (0, 0, 0, MIN_ROWS - x.shape[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class LinearEffect:
+    """scaling * (b @ a @ x + bias), with a (r, in), b (out, r)."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    scaling: float
+    bias: torch.Tensor | None = None
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """See `Effect`."""
+        add_product(linear(padded_rows(x), self.a), self.b, out, self.scaling * scale)
+        if self.bias is not None:
+            out.add_(self.bias, alpha=self.scaling * scale)
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingEffect:
+    """scaling * b @ a[:, token], with rows (tokens, r) = a.T and b (dim, r)."""
+
+    rows: torch.Tensor
+    b: torch.Tensor
+    scaling: float
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """See `Effect`; `x` (n,) are token ids."""
+        add_product(padded_rows(self.rows[x]), self.b, out, self.scaling * scale)
+
+
+@dataclass(frozen=True, eq=False)
+class DoraEffect:
+    """DoRA (arXiv 2402.09353): gain * (W x + low) - W x, with gain (out,) = magnitude / ||W + Delta W|| by output.
+
+    `inner` is the low-rank part with gain already in its factors; `bias` (out,) is the base's, outside the gain.
+    """
+
+    inner: LinearEffect | EmbeddingEffect
+    gain_less_one: torch.Tensor
+    bias: torch.Tensor | None
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """See `Effect`; `out` must hold the base's output."""
+        product = out if self.bias is None else out - self.bias
+        out.addcmul_(product, self.gain_less_one, value=scale)
+        self.inner.add(x, out, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class SavedEffect:
+    """A module that was trained and saved whole: its output in place of the base's."""
+
+    module: torch.nn.Module
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """See `Effect`. At scale 1 this is the saved module's output, exactly."""
+        rows = x.shape[0]
+        if x.is_floating_point() and rows < MIN_ROWS:
+            x = pad(x, (0, 0, 0, MIN_ROWS - rows))
+        tuned = self.module(x)[:rows].to(out.dtype)
+        if scale == 1:
+            out.copy_(tuned)
+        else:
+            out.add_(tuned - out, alpha=scale)
+
+
+@dataclass(frozen=True, eq=False)
+class SumEffect:
+    """Several effects at one module."""
+
+    parts: tuple[LinearEffect | EmbeddingEffect | VectorEffect, ...]
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """See `Effect`."""
+        for part in self.parts:
+            part.add(x, out, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class VectorEffect:
+    """A constant (out,) added to the output: a change of a bias."""
+
+    vector: torch.Tensor
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """See `Effect`."""
+        out.add_(self.vector, alpha=scale)

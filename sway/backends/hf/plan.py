@@ -1,0 +1,64 @@
+"""Which rows of a batch show which view. Hooks on the model's layers read it while the batch runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+# On a CPU the rows of a matrix product are bit-identical, whatever else is in the product, once it has this many.
+MIN_ROWS = 16
+
+
+class Effect(Protocol):
+    """What one adapter does at one module, beyond the base."""
+
+    def add(self, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+        """Add `scale` times the effect to `out` (n, out) in place, for inputs `x` (n, in), or ids (n,)."""
+        ...
+
+
+Effects = Sequence[Effect | None]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows `start` to `stop` show one view: `scale` times `effects`, one a hooked module."""
+
+    start: int
+    stop: int
+    effects: Effects
+    scale: float
+
+
+@dataclass
+class Plan:
+    """The batch that runs now: its rows, its width in tokens, and the groups of rows that are not the base's."""
+
+    rows: int = 0
+    width: int = 0
+    groups: list[Group] = field(default_factory=list)
+    paused: bool = False
+
+    def set(self, rows: int, width: int, groups: list[Group]) -> None:
+        """Describe the next forward pass."""
+        self.rows, self.width, self.groups = rows, width, groups
+
+    def clear(self) -> None:
+        """Every row is the base's."""
+        self.set(0, 0, [])
+
+
+def clip(groups: Sequence[Group], start: int, stop: int, edges: Sequence[int]) -> list[Group]:
+    """Groups in terms of selected positions: those of positions `start` to `stop`, counted from `start`.
+
+    `edges` (rows + 1,) is how many positions the rows before each row have.
+    """
+    clipped = []
+    for group in groups:
+        low, high = max(edges[group.start], start), min(edges[group.stop], stop)
+        if low < high:
+            clipped.append(Group(low - start, high - start, group.effects, group.scale))
+    return clipped
