@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from sway.core.model import ModelSpec
-from sway.core.probe import Category, Probe
+from sway.core.probe import Category
 from sway.suite.problems import Problems
+from sway.suite.registry import Registry
 from sway.suite.spec import Defaults, Entry, Models
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -21,7 +22,7 @@ def check_coherence(
     defaults: Defaults | None,
     suite: Iterable[Entry],
     problems: Problems,
-    registry: Mapping[str, Probe],
+    registry: Registry,
 ) -> None:
     """Note what no single part of the spec can be blamed for. A part with faults of its own is None."""
     if models is None:
@@ -63,7 +64,7 @@ def _check_one_load(models: Models, problems: Problems) -> None:
             problems.add(f"is {tuned!r} but models.base.{key} is {base!r}", ("models", "ft", key), mend=mend)
 
 
-def _check_adapter(models: Models, suite: Iterable[Entry], problems: Problems, registry: Mapping[str, Probe]) -> None:
+def _check_adapter(models: Models, suite: Iterable[Entry], problems: Problems, registry: Registry) -> None:
     """A model that is its own base shows nothing."""
     if models.ft.kind != "hf" or models.ft.adapter is not None or problems.covers(("models", "ft", "adapter")):
         return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sway.core.probe import Category, Params, Probe
+from sway.core.probe import Category, Params
 from sway.suite.problems import Problems, nearest
+from sway.suite.registry import Registry
 from sway.suite.resolve import resolve_params
 from sway.suite.spec import Entry, Head
 from sway.suite.wording import validate
@@ -15,7 +15,7 @@ from sway.suite.wording import validate
 RESERVED = ("__preflight__", "__gate__")
 
 
-def read_entries(value: Any, folder: Path, problems: Problems, registry: Mapping[str, Probe]) -> tuple[Entry, ...]:
+def read_entries(value: Any, folder: Path, problems: Problems, registry: Registry) -> tuple[Entry, ...]:
     """The entries without fault; the faults of the others go to `problems`."""
     if not isinstance(value, list):
         problems.add("must be a list of probes", ("suite",))
@@ -28,7 +28,7 @@ def read_entries(value: Any, folder: Path, problems: Problems, registry: Mapping
     return tuple(entries)
 
 
-def _read(item: Any, index: int, folder: Path, problems: Problems, registry: Mapping[str, Probe]) -> Entry | None:
+def _read(item: Any, index: int, folder: Path, problems: Problems, registry: Registry) -> Entry | None:
     at = ("suite", index)
     if not isinstance(item, dict):
         problems.add("must be a mapping with the keys name and kind", at)
@@ -49,7 +49,7 @@ def _read(item: Any, index: int, folder: Path, problems: Problems, registry: Map
     return Entry(**head.model_dump(), params=resolve_params(params, folder), line=line)
 
 
-def _check_kinds(params: Params, index: int, problems: Problems, registry: Mapping[str, Probe]) -> None:
+def _check_kinds(params: Params, index: int, problems: Problems, registry: Registry) -> None:
     """Kinds named in a null adapter's `calibrate_kinds` must exist."""
     for i, kind in enumerate(getattr(params, "calibrate_kinds", ())):
         if kind not in registry:
@@ -73,7 +73,7 @@ def _check_names(items: list[Any], problems: Problems) -> None:
         seen.setdefault(name, i)
 
 
-def _check_baseline(items: list[Any], problems: Problems, registry: Mapping[str, Probe]) -> None:
+def _check_baseline(items: list[Any], problems: Problems, registry: Registry) -> None:
     """The baseline entry holds settings of the whole run, so that there can be only one."""
     baselines = {kind for kind, probe in registry.items() if probe.category is Category.BASELINE}
     kinds = [item.get("kind") if isinstance(item, dict) else None for item in items]

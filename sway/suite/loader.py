@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sway.core.errors import SpecError, SwayError
-from sway.core.probe import Probe
 from sway.core.sections import Section
 from sway.suite.coherence import check_coherence
 from sway.suite.entries import read_entries
 from sway.suite.files import read_text
 from sway.suite.plain import Tree, plain
 from sway.suite.problems import Problems, nearest
+from sway.suite.registry import Registry, standard
 from sway.suite.resolve import resolve_file, resolve_model
 from sway.suite.spec import Defaults, LoadedSpec, Models, Spec
 from sway.suite.texts import read_sections
@@ -21,7 +21,6 @@ from sway.suite.wording import validate
 from sway.suite.yamltree import parse
 
 MAX_BYTES = 1_000_000
-Registry = Mapping[str, Probe]
 
 
 def load_spec(path: str | Path, *, registry: Registry | None = None) -> LoadedSpec:
@@ -54,17 +53,11 @@ def spec_from_data(
 def _load(tree: Tree, path: Path, problems: Problems, registry: Registry | None) -> LoadedSpec:
     if not isinstance(tree.data, dict):
         problems.stop("a spec is a mapping with the keys version, models and suite", "1")
-    spec = _read(tree.data, path.parent, problems, _probes() if registry is None else registry)
+    spec = _read(tree.data, path.parent, problems, standard() if registry is None else registry)
     problems.raise_any()
     if spec is None:
         raise SpecError([SwayError("cannot be used", where=problems.shown)])
     return LoadedSpec(spec, path, tree.lines)
-
-
-def _probes() -> Registry:
-    from sway.probes import REGISTRY  # loads every probe, which an unreadable file should not cost
-
-    return REGISTRY
 
 
 def _read(data: dict[str, Any], folder: Path, problems: Problems, registry: Registry) -> Spec | None:
