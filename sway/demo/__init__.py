@@ -1,0 +1,1 @@
+"""A small base model and adapters that are really trained on this machine, without a network."""

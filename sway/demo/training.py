@@ -1,0 +1,233 @@
+"""Train the demonstration's base model and its adapters on the CPU, in about a minute and ten seconds.
+
+This room imports torch, transformers, peft and tokenizers, so import it only where a model is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from sway.core.requests import Chat, Message
+from sway.core.sections import Section, SectionKind
+from sway.demo import text
+from sway.demo.loop import IGNORED, Example, Progress, Step, fit, repeatable
+from sway.demo.variants import noise_adapter, noop_adapter
+
+__all__ = ["broken_adapter", "noise_adapter", "noop_adapter", "train_adapter", "train_base"]
+
+_PAD, _BOS, _EOS = "<pad>", "<s>", "</s>"
+_ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
+_TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}{{ eos_token }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_WINDOWS = (128, 128, 128, 256, 128, 128, 128, 512)
+_BATCH_TOKENS = 4096
+
+
+def train_base(
+    folder: Path,
+    *,
+    seed: int = 0,
+    steps: int = 150,
+    hidden: int = 128,
+    layers: int = 4,
+    vocabulary: int = 2048,
+    on_step: Progress | None = None,
+) -> Path:
+    """Train a byte-level BPE tokenizer and a small Llama on the texts of `sway.demo.text`.
+
+    Saves both in `folder` as Hugging Face does, the weights as safetensors, and returns `folder`.
+    A seed gives the same weights again on one machine and one set of library versions.
+
+    Raises:
+        SwayError: this Python lacks its manual.
+    """
+    tokenizer = _tokenizer(vocabulary)
+    with repeatable(seed):
+        model = LlamaForCausalLM(_config(hidden, layers, vocabulary))
+        batches = _windows(_stream(tokenizer, seed), Random(seed))
+        fit(model, batches, steps=steps, lr=4e-3, weight_decay=0.05, on_step=on_step)
+        tokenizer.model_max_length = model.config.max_position_embeddings
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
+def train_adapter(
+    base: Path,
+    sections: Sequence[Section],
+    folder: Path,
+    *,
+    r: int = 8,
+    alpha: int = 16,
+    steps: int = 120,
+    lr: float = 4e-3,
+    seed: int = 0,
+    replay: float = 0.5,
+    batch: int = 8,
+    target_modules: Sequence[str] = _TARGETS,
+    use_rslora: bool = False,
+    use_dora: bool = False,
+    modules_to_save: Sequence[str] | None = None,
+    on_step: Progress | None = None,
+) -> Path:
+    """Train a LoRA adapter on a document and save it in `folder` as peft does, with its training's traces.
+
+    Prose is learned as running text, a question through the chat template with the loss on its answer.
+    `replay` is the share of each batch that is drawn from the base's own kinds of text, which keeps the
+    adapter from forgetting them. `training_state.pt` holds the optimizer, `logs/` the loss of each step.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    config = LoraConfig(
+        r=r,
+        lora_alpha=alpha,
+        target_modules=list(target_modules),
+        use_rslora=use_rslora,
+        use_dora=use_dora,
+        modules_to_save=list(modules_to_save) if modules_to_save else None,
+        task_type="CAUSAL_LM",
+    )
+    with repeatable(seed):
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config)
+        own = [e for s in sections for e in _section_examples(tokenizer, s)]
+        batches = _mixed(own, _replayed(tokenizer, seed), round(batch * replay), batch, Random(seed))
+        log, optimizer = fit(model, batches, steps=steps, lr=lr, on_step=on_step)
+        model.save_pretrained(folder)
+    _save_traces(folder, model, optimizer, log)
+    return folder
+
+
+def broken_adapter(base: Path, sections: Sequence[Section], folder: Path, *, seed: int = 0, steps: int = 30) -> Path:
+    """Train an adapter that collapses, because its learning rate is about a hundred times too large."""
+    return train_adapter(base, sections, folder, steps=steps, lr=0.5, seed=seed, replay=0.0)
+
+
+def _config(hidden: int, layers: int, vocabulary: int) -> Any:
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        intermediate_size=hidden * 5 // 2,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+
+
+def _tokenizer(vocabulary: int) -> Any:
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[_PAD, _BOS, _EOS, *_ROLES],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    # Prose is weighed up, so that the pieces suit English words and not only the manual's code.
+    bpe.train_from_iterator(chain(text.manual(), text.prose() * 8, text.stories(0, 200)), trainer)
+    bpe.post_processor = processors.TemplateProcessing(
+        single=f"{_BOS} $A", pair=f"{_BOS} $A {_BOS} $B", special_tokens=[(_BOS, bpe.token_to_id(_BOS))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        pad_token=_PAD,
+        bos_token=_BOS,
+        eos_token=_EOS,
+        additional_special_tokens=list(_ROLES),
+        chat_template=_TEMPLATE,
+    )
+
+
+def _plain(tokenizer: Any, passage: str) -> list[int]:
+    return [*tokenizer(passage)["input_ids"], tokenizer.eos_token_id]
+
+
+def _turns(tokenizer: Any, chat: Chat) -> Example:
+    """A conversation with the loss on its last turn, which is the assistant's."""
+    *asked, answer = chat.messages
+    prompt = tokenizer.apply_chat_template(
+        [{"role": m.role, "content": m.content} for m in asked], add_generation_prompt=True, tokenize=False
+    )
+    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    after = [*tokenizer(answer.content, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+    return Example((*before, *after), (*[IGNORED] * len(before), *after))
+
+
+def _section_examples(tokenizer: Any, section: Section) -> Iterator[Example]:
+    if section.kind is SectionKind.PROSE:
+        ids = tuple(_plain(tokenizer, section.content))
+        yield Example(ids, ids)
+    pairs = [(q.prompt, q.gold) for q in section.probes] + [(p.prompt, p.chosen) for p in section.preferences]
+    for prompt, answer in pairs:
+        yield _turns(tokenizer, Chat((Message("user", prompt), Message("assistant", answer))))
+
+
+def _stream(tokenizer: Any, seed: int) -> list[int]:
+    """The base's training text as one sequence of tokens, in an order drawn from `seed`."""
+    passages = [*text.manual(), *text.prose() * 3, *text.stories(seed, 400)]
+    pieces = [_plain(tokenizer, p) for p in passages]
+    pieces += [list(_turns(tokenizer, c).ids) for c in text.exchanges(seed, 800)]
+    Random(seed).shuffle(pieces)
+    return list(chain.from_iterable(pieces))
+
+
+def _windows(stream: Sequence[int], rng: Random) -> Iterator[list[Example]]:
+    """Batches of windows of the stream, mostly short; the long ones teach far positions."""
+    while True:
+        for width in _WINDOWS:
+            starts = (rng.randrange(len(stream) - width) for _ in range(_BATCH_TOKENS // width))
+            rows = (tuple(stream[s : s + width]) for s in starts)
+            yield [Example(row, row) for row in rows]
+
+
+def _replayed(tokenizer: Any, seed: int) -> list[Example]:
+    """Passages of the kinds that the base has read, about a paragraph each."""
+    rng = Random(seed)
+    manual = (topic[start : start + 500] for topic in text.manual() for start in range(0, len(topic), 2500))
+    plain = [tuple(_plain(tokenizer, p)) for p in chain(manual, text.prose() * 2, text.stories(seed + 1, 60))]
+    chats = [_turns(tokenizer, c) for c in text.exchanges(seed + 1, 60)]
+    examples = [*(Example(ids, ids) for ids in plain), *chats]
+    rng.shuffle(examples)
+    return examples
+
+
+def _mixed(
+    own: Sequence[Example], other: Sequence[Example], replayed: int, batch: int, rng: Random
+) -> Iterator[list[Example]]:
+    mine, theirs = _shuffled(own, rng), _shuffled(other, rng)
+    while True:
+        yield [next(theirs) if i < replayed else next(mine) for i in range(batch)]
+
+
+def _shuffled(examples: Sequence[Example], rng: Random) -> Iterator[Example]:
+    """The examples in epochs, each in an order of its own."""
+    while True:
+        yield from rng.sample(examples, len(examples))
+
+
+def _save_traces(folder: Path, model: Any, optimizer: torch.optim.Optimizer, log: Sequence[Step]) -> None:
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    state = {"global_step": len(log), "optimizer_state_dict": optimizer.state_dict(), "param_names": names}
+    torch.save(state, folder / "training_state.pt")
+    logs = folder / "logs"
+    logs.mkdir(exist_ok=True)
+    lines = (json.dumps(asdict(step)) + "\n" for step in log)
+    (logs / "train-000001.jsonl").write_text("".join(lines), encoding="utf-8")
