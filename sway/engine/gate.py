@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
+from sway.core.exits import Exit
 from sway.core.probe import Category
 from sway.core.results import ProbeResult, SuiteResult, Verdict
 
@@ -16,16 +17,6 @@ class FailOn(StrEnum):
     FAIL = "fail"
     WARN = "warn"
     NEVER = "never"
-
-
-class Exit(IntEnum):
-    """Exit codes of every command."""
-
-    PASS = 0
-    GATE_FAILED = 1
-    USAGE = 2
-    NO_VERDICT = 3
-    INTERRUPTED = 130
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,11 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
     )
 
 
+def run_disk(loaded: LoadedSpec, options: Options) -> list[ProbeResult]:
+    """Run the probes that read files alone."""
+    return _judge_disk(make_plan(loaded, options), loaded.spec.defaults.alpha)
+
+
 def _judge_disk(plan: Plan, alpha: float) -> list[ProbeResult]:
     tasks = [plan.task(entry) for entry in plan.disk]
     run_rounds(tasks, None, Silent())
