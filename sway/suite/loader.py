@@ -29,13 +29,22 @@ def load_spec(path: str | Path, *, registry: Registry | None = None) -> LoadedSp
     Raises:
         SpecError: with every fault in the file and in the section files that it names.
     """
-    shown, path = str(path), Path(path).expanduser().absolute()
+    shown = str(path)
     try:
-        text = read_text(path, shown=shown, limit=MAX_BYTES, role="spec")
+        text = read_text(Path(path).expanduser(), shown=shown, limit=MAX_BYTES, role="spec")
     except SwayError as fault:
         raise SpecError([fault]) from None
-    problems = Problems(shown)
-    return _load(parse(text, problems), path, problems, registry)
+    return spec_from_text(text, path=shown, registry=registry)
+
+
+def spec_from_text(text: str, *, path: str | Path, registry: Registry | None = None) -> LoadedSpec:
+    """Check and resolve the text of a spec, as if it had been read from `path`, which need not exist.
+
+    Raises:
+        SpecError: with every fault in the text and in the section files that it names.
+    """
+    problems = Problems(str(path))
+    return _load(parse(text, problems), Path(path).expanduser().absolute(), problems, registry)
 
 
 def spec_from_data(

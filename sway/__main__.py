@@ -1,0 +1,5 @@
+"""`python -m sway` is the `sway` command."""
+
+from sway.cli.main import main
+
+main()
