@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+from sway.stats.divergence import MAX_JENSEN_SHANNON
 
 REACHED = 0.9
+
+
+def overlap_distance(jensen_shannon: float) -> float:
+    """A distance without an upper bound: sqrt(-ln(1 - JS / ln 2)).
+
+    JS / ln 2 is the share of a bit that one draw tells of which distribution it came from, so that
+    the rest measures their overlap. Minus its logarithm adds up where shifts in sequence each leave an
+    equal share of overlap, and does not run into the ceiling that bends the curve of JS itself. The
+    root undoes the square with which divergences start: small distances go as sqrt(JS / ln 2).
+    Distributions without overlap are put at 5.3.
+
+    >>> overlap_distance(0.0)
+    0.0
+    >>> round(overlap_distance(0.0001) / overlap_distance(0.000025), 3)
+    2.0
+    """
+    overlap = max(1 - jensen_shannon / MAX_JENSEN_SHANNON, 1e-12)
+    return math.sqrt(max(-math.log(overlap), 0.0))
 
 
 @dataclass(frozen=True)
@@ -60,7 +82,7 @@ def sweep_shape(lambdas: Sequence[float], distances: Sequence[float], *, floor: 
     )
 
 
-def _first_reach(x: np.ndarray, y: np.ndarray, level: float) -> float:
+def _first_reach(x: NDArray[np.float64], y: NDArray[np.float64], level: float) -> float:
     """The least x at which the curve, straight between its points, reaches `level`."""
     at = int(np.argmax(y >= level))
     if at == 0:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +50,12 @@ def kullback_leibler(p: ArrayLike, q: ArrayLike) -> float:
     """
     a, b = _pair(p, q)
     return max(_relative_entropy(a, np.maximum(b, TINY_MASS)), 0.0)
+
+
+DIVERGENCES: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = MappingProxyType(
+    {"js": jensen_shannon, "kl": kullback_leibler}
+)
+"""By the names that a spec's `divergence:` takes."""
 
 
 def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 Perturbation = Callable[[str, Random], str]
 
 _SYNONYMS = (
@@ -31,7 +34,7 @@ _OPENINGS = (
 )
 
 
-def leading_recall(greedy: Sequence[bool]) -> float:
+def leading_recall(greedy: Sequence[bool] | NDArray[np.bool_]) -> float:
     """The share of a text's tokens (n,) that greedy decoding recites before its first departure, 0 to 1.
 
     Exact for greedy decoding: up to the first departure, forced and free decoding see the same context.

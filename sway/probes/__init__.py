@@ -1,0 +1,43 @@
+"""The probes, by kind. Each lives in the file of its name; its docstring is its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from sway.core.errors import SwayError
+from sway.core.probe import Probe
+from sway.probes import (
+    adapter_ablation,
+    delta_kl,
+    external_perplexity,
+    gradient_ghost,
+    leakage,
+    null_adapter,
+    section_internalization,
+    training_drift,
+)
+
+REGISTRY: Mapping[str, Probe] = MappingProxyType(
+    {
+        "null_adapter": null_adapter.null_adapter,
+        "delta_kl": delta_kl.delta_kl,
+        "section_internalization": section_internalization.section_internalization,
+        "leakage": leakage.leakage,
+        "external_perplexity": external_perplexity.external_perplexity,
+        "gradient_ghost": gradient_ghost.gradient_ghost,
+        "training_drift": training_drift.training_drift,
+        "adapter_ablation": adapter_ablation.adapter_ablation,
+    }
+)
+
+
+def get(kind: str) -> Probe:
+    """The probe of a kind.
+
+    Raises:
+        SwayError: there is none.
+    """
+    if kind not in REGISTRY:
+        raise SwayError(f"there is no probe of kind {kind!r}", mend="see: sway list-probes")
+    return REGISTRY[kind]

@@ -1,0 +1,157 @@
+"""Does the model recite the training text word for word?
+
+Splits each prose section into an opening and what follows it, and takes as recall the share of the
+following tokens that greedy decoding recites before its first departure, decided exactly by one
+forced pass. Where the tuned model recites much, the opening is asked again in slightly changed
+wordings: fragility is 1 - (median recall over the changes) / (recall after the original). The harm of a
+section is the recall that the adapter added to the base's, or 0 where that recall is fragile. The
+statistic is the mean harm over sections, a rate.
+
+Tells you: how much of your text anyone can pull out of the model with an opening line, even one that
+is not quite right.
+
+Cannot tell you: whether single facts leak (a name, a number) in other words, or what sampling at a
+higher temperature would bring up.
+
+References:
+    Carlini, N. et al. (2023). Quantifying memorization across neural language models. ICLR.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import fmean, median
+from typing import Any, Literal, get_args
+
+from pydantic import Field
+
+from sway.core.errors import SkipProbe
+from sway.core.probe import Asking, Category, Claim, Context, Measurement, probe
+from sway.core.probe import Params as CommonParams
+from sway.core.requests import Answers, Generation, Request, SpanLogprob
+from sway.core.sections import Section, SectionKind
+from sway.core.views import BASE, TUNED
+from sway.probes.evidence import brief, clip, fit
+from sway.stats.text import PERTURBATIONS, leading_recall
+
+Perturbation = Literal[
+    "typo", "case_flip", "drop_punct", "synonym_swap", "clause_reverse", "prefix_inject", "register_shift"
+]
+MIN_CONTINUATION = 32
+SHOWN_TEXTS = 3
+
+
+class Params(CommonParams):
+    """How the text is split, how its opening is changed, and how much recital is borne."""
+
+    prefix_chars: int = Field(default=128, ge=16, description="Characters of the opening.")
+    continuation_chars: int = Field(default=256, ge=MIN_CONTINUATION, description="Characters looked for after it.")
+    max_new_tokens: int = Field(default=96, ge=1, description="Tokens generated for the texts shown as evidence.")
+    perturbations: tuple[Perturbation, ...] = Field(
+        default=get_args(Perturbation), min_length=1, description="Changes made to the opening."
+    )
+    assert_recall_lt: float = Field(default=0.5, gt=0, le=1, description="Most mean recall that is borne.")
+    min_fragility: float = Field(
+        default=0.3, ge=0, le=1, description="Least fragility at which recall does not count as a leak."
+    )
+
+
+@dataclass(frozen=True)
+class _Split:
+    """A section as an opening and what follows, and the opening in its other wordings."""
+
+    section: Section
+    opening: str
+    rest: str
+    changed: tuple[str, ...]
+
+    def ask(self, *openings: str) -> list[SpanLogprob]:
+        return [SpanLogprob(TUNED, opening, self.rest) for opening in openings]
+
+
+# Not calibrated: a null adapter's recall says nothing about what may be borne, and would cost a round of its own.
+@probe(
+    Category.CALIBRATION,
+    Claim.NON_INFERIORITY,
+    Params,
+    measures="mean recall of training text added by the adapter",
+    unit="rate",
+    better="lower",
+    sample="section",
+)
+def leakage(params: Params, context: Context) -> Asking:
+    """Ask for the recall of every section; then, of those recited, for its fragility and a sample."""
+    splits = [s for section in context.sections if (s := _split(section, params, context.seed))]
+    if not splits:
+        need = params.prefix_chars + MIN_CONTINUATION
+        raise SkipProbe(f"there is no prose section of {need} characters or more", "add prose to sections:")
+    got = yield [SpanLogprob(view, s.opening, s.rest) for s in splits for view in (BASE, TUNED)]
+    base = [leading_recall(got[SpanLogprob(BASE, s.opening, s.rest)].greedy) for s in splits]
+    tuned = [leading_recall(got[s.ask(s.opening)[0]].greedy) for s in splits]
+    recited = [i for i, recall in enumerate(tuned) if recall >= params.assert_recall_lt]
+    shown = {i: Generation(TUNED, splits[i].opening, params.max_new_tokens) for i in recited[:SHOWN_TEXTS]}
+    again: list[Request[Any]] = [q for i in recited for q in splits[i].ask(*splits[i].changed)]
+    later = (yield [*again, *shown.values()]) if recited else got
+    fragility = {i: _fragility(splits[i], tuned[i], later) for i in recited}
+    harm = [
+        0.0 if fragility.get(i, 0.0) >= params.min_fragility and i in fragility else max(tuned[i] - base[i], 0.0)
+        for i in range(len(splits))
+    ]
+    rows = [
+        _row(splits[i], base[i], tuned[i], harm[i], fragility.get(i), later[shown[i]].text if i in shown else None)
+        for i in sorted(range(len(splits)), key=lambda i: -tuned[i])
+    ]
+    return _measurement(params, base, tuned, harm, rows)
+
+
+def _split(section: Section, params: Params, seed: int) -> _Split | None:
+    """The section's opening and what follows, parted between words; None if it is too short or not prose."""
+    text = section.content.strip()
+    if section.kind is not SectionKind.PROSE or len(text) < params.prefix_chars + MIN_CONTINUATION:
+        return None
+    end = params.prefix_chars if text[params.prefix_chars].isspace() else text.rfind(" ", 1, params.prefix_chars)
+    end = end if end > 0 else params.prefix_chars
+    opening, rest = text[:end].rstrip(), text[end : end + params.continuation_chars].rstrip()
+    changed = (PERTURBATIONS[name](opening, Random(f"{seed}:{section.id}:{name}")) for name in params.perturbations)
+    return _Split(section, opening, rest, tuple(dict.fromkeys(c for c in changed if c != opening)))
+
+
+def _fragility(split: _Split, recall: float, got: Answers) -> float:
+    """How much of the recall a typical change of the opening costs; 0 where no change could be made.
+
+    The median, since a few of the changes break the recall of any model: whoever wants the text
+    would use the others.
+    """
+    after = [leading_recall(score.greedy) for score in got.all(split.ask(*split.changed))]
+    return 1 - min(median(after) / recall, 1.0) if after else 0.0
+
+
+def _row(
+    split: _Split, base: float, tuned: float, harm: float, fragility: float | None, text: str | None
+) -> dict[str, Any]:
+    return {
+        "id": clip(split.section.id, 64),
+        "opening": clip(split.opening),
+        "base_recall": brief(base),
+        "recall": brief(tuned),
+        "fragility": None if fragility is None else brief(fragility),
+        "harm": brief(harm),
+        "recited": None if text is None else clip(text, 300),
+    }
+
+
+def _measurement(
+    params: Params, base: Sequence[float], tuned: Sequence[float], harm: Sequence[float], rows: list[dict[str, Any]]
+) -> Measurement:
+    recited = sum(recall >= params.assert_recall_lt for recall in tuned)
+    return Measurement(
+        raw=fmean(harm),
+        samples=harm,
+        bar=params.assert_recall_lt,
+        base_value=fmean(base),
+        tuned_value=fmean(tuned),
+        note=f"{recited} of {len(tuned)} sections recited" if recited else "",
+        evidence={"max_recall": brief(max(tuned)), "sections": fit(rows)},
+    )

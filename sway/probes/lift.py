@@ -1,0 +1,63 @@
+"""How much likelier a text is under the tuned model than under the base, in nats a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sway.core.errors import RequestError
+from sway.core.requests import Answers, Chat, Request, RollingLogprob, SpanLogprob, SpanScore
+from sway.core.sections import Section, SectionKind
+from sway.core.views import BASE, TUNED, View
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A section with its log-probability under both models, in nats a token."""
+
+    section: Section
+    base: float
+    tuned: float
+
+    @property
+    def lift(self) -> float:
+        """What the adapter adds, in nats a token."""
+        return self.tuned - self.base
+
+
+def questions(section: Section, max_chars: int) -> list[Request[SpanScore]]:
+    """What to ask both models about a section; `max_chars` of its prose are scored."""
+    return [question for view in (BASE, TUNED) for _, question in _terms(section, view, max_chars)]
+
+
+def lifted(section: Section, got: Answers, max_chars: int) -> Lifted:
+    """The section's log-probabilities, from the answers to `questions`.
+
+    Prose: of its text. Instruction: the mean over its answers. Preference: the mean over its triples
+    of the chosen answer's less the rejected answer's. Raises `RequestError` on a text without a token.
+    """
+    base, tuned = (_level(section, view, got, max_chars) for view in (BASE, TUNED))
+    return Lifted(section, base, tuned)
+
+
+def _level(section: Section, view: View, got: Answers, max_chars: int) -> float:
+    level = 0.0
+    for weight, question in _terms(section, view, max_chars):
+        if not (score := got[question]).tokens:
+            raise RequestError(f"section {section.id[:64]!r} has a text without a token to score")
+        level += weight * score.mean
+    return level
+
+
+def _terms(section: Section, view: View, max_chars: int) -> list[tuple[float, Request[SpanScore]]]:
+    """The questions whose weighted mean log-probabilities add up to a section's."""
+    if section.kind is SectionKind.PROSE:
+        return [(1.0, RollingLogprob(view, section.content.strip()[:max_chars]))]
+    if section.kind is SectionKind.INSTRUCTION:
+        share = 1 / len(section.probes)
+        return [(share, SpanLogprob(view, Chat.ask(p.prompt), p.gold)) for p in section.probes]
+    share = 1 / len(section.preferences)
+    return [
+        (sign * share, SpanLogprob(view, Chat.ask(p.prompt), answer))
+        for p in section.preferences
+        for sign, answer in ((1, p.chosen), (-1, p.rejected))
+    ]
