@@ -98,7 +98,9 @@ def read_config(folder: Path) -> tuple[AdapterConfig, bytes]:
         mend = "give the folder that peft's save_pretrained wrote"
         raise AdapterError(f"cannot read {CONFIG_NAME}: {error.strerror}", where=str(folder), mend=mend) from None
     if not raw:
-        raise AdapterError(f"{size} bytes is not a plausible size for it", where=str(path), mend="save the adapter again")
+        raise AdapterError(
+            f"{size} bytes is not a plausible size for it", where=str(path), mend="save the adapter again"
+        )
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -133,7 +135,9 @@ def _refuse_kind(data: Mapping[str, object], where: str) -> None:
         raise AdapterError(what, where=where, mend="sway scores LoRA, rsLoRA, DoRA and QLoRA adapters")
     task = data.get("task_type")
     if task not in (None, "CAUSAL_LM"):
-        raise AdapterError(f"task_type is {task}, not CAUSAL_LM", where=where, mend="sway scores causal language models")
+        raise AdapterError(
+            f"task_type is {task}, not CAUSAL_LM", where=where, mend="sway scores causal language models"
+        )
 
 
 def _refuse_settings(data: Mapping[str, object], where: str) -> None:
@@ -144,7 +148,9 @@ def _refuse_settings(data: Mapping[str, object], where: str) -> None:
     if init not in _INIT_HARMLESS:
         raise AdapterError(f"init_lora_weights is {init[:80]}, which is not known", where=where, mend=_MEND_SAVE)
     if data.get("bias", "none") not in ("none", None):
-        raise AdapterError(f"bias is {data['bias']}, which is not supported", where=where, mend='train with bias="none"')
+        raise AdapterError(
+            f"bias is {data['bias']}, which is not supported", where=where, mend='train with bias="none"'
+        )
     for key, value in data.items():
         if key not in _UNDERSTOOD and key not in _HARMLESS and value not in _OFF:
             what = f"{key} is set ({json.dumps(value)[:80]}), which is not supported"

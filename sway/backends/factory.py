@@ -28,7 +28,9 @@ def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threa
         "custom": lambda: _custom(base, tuned),
     }
     if tuned.kind not in makers:
-        raise BackendError(f"this version has no backend of kind {tuned.kind}", where="models.ft.kind", mend="use kind hf")
+        raise BackendError(
+            f"this version has no backend of kind {tuned.kind}", where="models.ft.kind", mend="use kind hf"
+        )
     return makers[tuned.kind]()
 
 
@@ -57,8 +59,10 @@ def _custom(base: ModelSpec, tuned: ModelSpec) -> Backend:
         made: Any = getattr(importlib.import_module(module), attribute)(base, tuned)
     except SwayError:
         raise
-    except Exception as error:  # noqa: BLE001  # the code is the user's own: whatever it raises is one line for them
-        raise BackendError(f"{name} failed: {type(error).__name__}: {error}", where=where, mend="fix the class") from error
+    except Exception as error:  # the code is the user's own: whatever it raises is one line for them
+        raise BackendError(
+            f"{name} failed: {type(error).__name__}: {error}", where=where, mend="fix the class"
+        ) from error
     if not isinstance(made, Backend):
         raise BackendError(f"{name} is not a backend", where=where, mend="implement sway.backends.interface.Backend")
     return made

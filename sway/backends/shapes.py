@@ -84,7 +84,9 @@ def _check_name(adapter: Adapter, base: str) -> None:
     trained = adapter.config.base_model_name_or_path
     if trained and is_hub_id(trained) and is_hub_id(base) and _family(trained) != _family(base):
         mend = f"set the base to {trained}, or correct base_model_name_or_path in adapter_config.json"
-        raise AdapterError(f"the adapter was trained on {trained}; this base is {base}", where=str(adapter.folder), mend=mend)
+        raise AdapterError(
+            f"the adapter was trained on {trained}; this base is {base}", where=str(adapter.folder), mend=mend
+        )
 
 
 def _family(name: str) -> str:
@@ -102,32 +104,34 @@ def _check_update(update: LowRank, base_shapes: BaseShapes, adapter: Adapter, ba
         if base_shapes.tied and update.module.rpartition(".")[2] in _HEADS:
             return
         raise missing(adapter, update.module, base)
-    fault = shape_fault(update, found, adapter.config.fan_in_fan_out)
+    fault = shape_fault(update, found[::-1] if adapter.config.fan_in_fan_out and not update.embedding else found)
     if fault:
         raise _misfit(adapter, base, update.module, *fault)
 
 
-def shape_fault(update: LowRank, weight: Shape, fan_in_fan_out: bool) -> tuple[str, str] | None:
+def shape_fault(update: LowRank, weight: Shape) -> tuple[str, str] | None:
     """What the adapter expects and what the base has, or None where they fit.
 
-    `weight` is the stored shape: (out, in) for a linear layer, (in, out) where fan_in_fan_out (GPT-2's Conv1D),
-    (tokens, dim) for an embedding.
+    `weight` is (out, in) for a linear layer and (tokens, dim) for an embedding. A linear layer may also be
+    stored the other way round: peft corrects `fan_in_fan_out` by the kind of layer, whatever the settings say.
     """
     if len(weight) != 2:
-        return "is not a linear layer or an embedding", f"{weight}"
-    stored = (weight[1], weight[0]) if fan_in_fan_out or update.embedding else weight
-    wanted = (update.b.shape[0], update.a.shape[1])
-    if wanted == stored:
+        return "is a linear layer or an embedding", f"of shape {weight}"
+    out, into = update.b.shape[0], update.a.shape[1]
+    wanted = (into, out) if update.embedding else (out, into)
+    if wanted == weight or (not update.embedding and wanted == weight[::-1]):
         return None
-    axis = 1 if wanted[1] != stored[1] else 0
-    noun = ("tokens" if update.embedding else "wide") if axis else ("wide" if update.embedding else "wide on output")
-    return f"is {wanted[axis]} {noun}", f"{stored[axis]} {noun}"
+    axis = 1 if wanted[1] != weight[1] else 0
+    noun = ("tokens large", "wide")[axis] if update.embedding else ("wide at its output", "wide")[axis]
+    return f"is {wanted[axis]} {noun}", f"{weight[axis]} {noun}"
 
 
 def missing(adapter: Adapter, module: str, base: str) -> AdapterError:
     """The error for a module that the base does not have."""
     mend = "give the base model that the adapter was trained on"
-    return AdapterError(f"the adapter changes {module}, which {base} does not have", where=str(adapter.folder), mend=mend)
+    return AdapterError(
+        f"the adapter changes {module}, which {base} does not have", where=str(adapter.folder), mend=mend
+    )
 
 
 def _misfit(adapter: Adapter, base: str, module: str, wanted: str, found: str) -> AdapterError:

@@ -11,7 +11,7 @@ from sway.backends.hf.plan import MIN_ROWS
 
 
 def add_product(h: torch.Tensor, b: torch.Tensor, out: torch.Tensor, scale: float) -> None:
-    """out += scale * h @ b.T in place, for h (m, r) with m >= n rows, b (out, r), out (n, out), n rows at least padded.
+    """Add scale * h @ b.T to `out` in place, for h (max(n, 16), r), b (out, r), out (n, out).
 
     Fewer rows than `MIN_ROWS` are padded, so that a row's result does not depend on how many share its product.
     """

@@ -78,7 +78,9 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise BackendError(f"there is no device {name}", where="models.device", mend="use auto, cpu, cuda or mps") from None
+        raise BackendError(
+            f"there is no device {name}", where="models.device", mend="use auto, cpu, cuda or mps"
+        ) from None
     if not available.get(device.type, False):
         raise BackendError(f"this machine or this torch has no {name}", where="models.device", mend="use device: auto")
     return device
@@ -118,8 +120,10 @@ def _explained(base: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, torch.cuda.OutOfMemoryError):
-        raise BackendError("the model does not fit in memory", where=base, mend="use a smaller dtype or device") from None
-    except Exception as error:  # noqa: BLE001  # a loader may raise anything; the user gets one line
+        raise BackendError(
+            "the model does not fit in memory", where=base, mend="use a smaller dtype or device"
+        ) from None
+    except Exception as error:  # a loader may raise anything; the user gets one line
         raise BackendError(_reason(error), where=base, mend=_mend(base, str(error))) from error
 
 

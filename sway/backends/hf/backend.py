@@ -1,0 +1,244 @@
+"""The backend of kind hf: a transformers model, a peft adapter, and every view of the two in one batch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sway.backends.adapter import Adapter, check_finite, read_adapter
+from sway.backends.files import base_folder, content_digest
+from sway.backends.hf.batch import batches, run_halving
+from sway.backends.hf.check import WORKSPACE, check_reading, check_rows, make_deterministic
+from sway.backends.hf.generate import Line, Writer
+from sway.backends.hf.load import Loaded, load, set_threads
+from sway.backends.hf.lora import Views
+from sway.backends.hf.plan import Plan
+from sway.backends.hf.runner import Runner
+from sway.backends.hf.score import Ask, Row, Scorer
+from sway.backends.hf.text import Text
+from sway.backends.interface import Answered, Identity
+from sway.backends.shapes import check_fit
+from sway.core.errors import BackendError, PreflightError, RequestError
+from sway.core.model import ModelSpec
+from sway.core.requests import Answer, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
+from sway.core.results import BackendStats, DeterminismReport
+from sway.core.views import BASE, TUNED, View
+
+_TOKENS = {"cpu": 4096, "mps": 4096, "cuda": 32768}
+_SAMPLE = "The quick brown fox jumps over the lazy dog, and then it rests under a tree."
+Found = list[tuple[Request[Any], Answer | Failure]]
+
+
+class HFBackend:
+    """Answers requests with one model, or with a second untouched copy for the base view. Use `load` to make one."""
+
+    def __init__(self, loaded: Sequence[Loaded], adapter: Adapter, base_name: str, threads: int) -> None:
+        """`loaded` holds the model that gets the adapter and, where it has two, the copy for the base view."""
+        self.adapter, self.base_name, self.threads = adapter, base_name, threads
+        self.loaded = list(loaded)
+        tokenizer, model = loaded[0].tokenizer, loaded[0].model
+        self.text = Text(tokenizer, _limit(model.config))
+        plan = Plan()
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        self.views = Views(model, adapter, plan, base_name)
+        tuned = Runner(model, plan, self.views, pad)
+        self.runners = [tuned, *(Runner(other.model, Plan(), None, pad) for other in loaded[1:])]
+        self.scorer = Scorer(self.text)
+        self.ends = _ends(model, tokenizer)
+        self._spent = _Spent()
+        sample = self.text.prompt(_SAMPLE)
+        for runner in self.runners:
+            check_reading(runner, sample, loaded[0].dtype)
+        self.exact = check_rows(tuned, sample, loaded[0].dtype)
+
+    @classmethod
+    def load(cls, base: ModelSpec, tuned: ModelSpec, *, differential: bool, threads: int | None) -> HFBackend:
+        """Read the adapter, check that it fits, then load the model. See `sway.backends.build` for the errors."""
+        if not tuned.adapter:
+            raise BackendError("no adapter is given", where="models.ft.adapter", mend="name the adapter's folder")
+        if differential and tuned.base != base.base:
+            mend = "give both the same base, or set defaults.differential: false"
+            raise BackendError(f"the bases differ: {base.base} and {tuned.base}", where="models", mend=mend)
+        adapter = read_adapter(Path(tuned.adapter))
+        check_finite(adapter)
+        check_fit(adapter, tuned.base, tuned.revision)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)  # read when CUDA starts
+        count = set_threads(threads)
+        loaded = [load(tuned)] if differential else [load(tuned), load(base)]
+        return cls(loaded, adapter, tuned.base, count)
+
+    def identity(self) -> Identity:
+        """The base's name and the adapter's folder, with digests of their content."""
+        folder = base_folder(self.base_name)
+        digest = content_digest(folder) if folder else ""
+        return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
+
+    def refusal(self, request: Request[Any]) -> str | None:
+        """A reason for null views of an adapter that has no null, and for kinds of request that are not known."""
+        if request.view.null is not None and self.views.null_fault:
+            return self.views.null_fault
+        if not isinstance(request, NextToken | SpanLogprob | RollingLogprob | Generation):
+            return f"{type(request).__name__} is not a question that this backend answers"
+        return None
+
+    def preflight(self) -> None:
+        """Ask the base and the tuned view for a next token. Raises `PreflightError` where it is not finite."""
+        for found in self.answer([NextToken(BASE, _SAMPLE, 1), NextToken(TUNED, _SAMPLE, 1)]):
+            if isinstance(found.answer, Failure):
+                who = "base" if found.request.view.is_base else "tuned"
+                mend = "check the weights, and dtype: fp16 overflows where bf16 and fp32 do not"
+                raise PreflightError(f"the {who} model's output is not finite", where=self.base_name, mend=mend)
+
+    def answer(self, requests: Sequence[Request[Any]]) -> Iterator[Answered]:
+        """Answer requests batch by batch, scoring first. Each is answered once; one that fails says why."""
+        self._spent.requests += len(requests)
+        self._spent.views |= {request.view.key for request in requests}
+        rows, lines = _Rows(), list[Line]()
+        for request in requests:
+            try:
+                self._enter(request, rows, lines)
+            except RequestError as error:
+                yield Answered(request, Failure(str(error)))
+        rows.add_bases(self.scorer)
+        yield from self._score(rows)
+        yield from self._write(lines)
+
+    def determinism(self, seed: int) -> DeterminismReport:
+        """Seed and ask for determinism. On a CPU answers repeat on one host; on CUDA, on one kind of hardware."""
+        return make_deterministic(seed, self.loaded[0].device, self.exact)
+
+    def stats(self) -> BackendStats:
+        """What has been spent since the model was loaded."""
+        costs, spent = [runner.cost for runner in self.runners], self._spent
+        return BackendStats(
+            requests=spent.requests,
+            batches=spent.batches,
+            forward_passes=sum(cost.forward_passes for cost in costs),
+            rows=sum(cost.rows for cost in costs),
+            tokens=sum(cost.tokens for cost in costs),
+            seconds=spent.seconds,
+            cpu_seconds=spent.cpu_seconds,
+            load_seconds=sum(each.seconds for each in self.loaded),
+            views=len(spent.views),
+            threads=self.threads,
+            device=str(self.loaded[0].device),
+            dtype=str(self.loaded[0].dtype).removeprefix("torch."),
+        )
+
+    def close(self) -> None:
+        """Release the models."""
+        self.loaded, self.runners = self.loaded[:0], []
+        del self.views
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _enter(self, request: Request[Any], rows: _Rows, lines: list[Line]) -> None:
+        """Turn a request into a row to score or a line to write. Raises `RequestError` if it cannot be answered."""
+        refused = self.refusal(request)
+        if refused:
+            raise RequestError(refused)
+        if isinstance(request, Generation):
+            ids = self.text.prompt(request.prompt)
+            self.text.check_length(len(ids) + request.max_new_tokens)
+            lines.append(Line(request, ids))
+        elif isinstance(request, NextToken):
+            ids = self.text.prompt(request.prompt)
+            rows.add(request.view, ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k))
+        else:
+            ids, first = self._scored(request)
+            rows.add(request.view, ids[:-1], Ask(request, range(first - 1, len(ids) - 1), ids[first:]))
+
+    def _scored(self, request: Request[Any]) -> tuple[tuple[int, ...], int]:
+        if isinstance(request, SpanLogprob):
+            return self.text.span(request.prompt, request.completion)
+        return self.text.rolling(request.text), 1  # type: ignore[attr-defined]  # the one kind that is left
+
+    def _side(self, view: View) -> int:
+        """Which runner shows a view. The base copy, where there is one, comes first: others need its support."""
+        return -1 if view.is_base and len(self.runners) > 1 else 0
+
+    def _score(self, rows: _Rows) -> Iterator[Answered]:
+        tokens = _TOKENS.get(self.loaded[0].device.type, 4096)
+        for batch in batches(rows.all, lambda row: row.view, lambda row: self._side(row.view), tokens):
+            run = partial(self.scorer.run, self.runners[self._side(batch[0].view)])
+            yield from self._timed(run, batch, _row_failed)
+
+    def _write(self, lines: Sequence[Line]) -> Iterator[Answered]:
+        tokens = 4 * _TOKENS.get(self.loaded[0].device.type, 4096)
+        for batch in batches(lines, lambda n: n.request.view, lambda n: self._side(n.request.view), tokens):
+            writer = Writer(self.runners[self._side(batch[0].request.view)], self.text, self.ends)
+            yield from self._timed(writer.run, batch, lambda line: [(line.request, Failure(_NO_MEMORY))])
+
+    def _timed(
+        self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found]
+    ) -> Iterator[Answered]:
+        start, cpu = time.perf_counter(), time.process_time()
+        found = run_halving(run, batch, failed)
+        seconds = time.perf_counter() - start
+        self._spent.batches += 1
+        self._spent.seconds += seconds
+        self._spent.cpu_seconds += time.process_time() - cpu
+        for request, answer in found:
+            yield Answered(request, answer, seconds / len(found))
+
+
+_NO_MEMORY = "it does not fit in memory, even alone"
+
+
+@dataclass
+class _Spent:
+    requests: int = 0
+    batches: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.views: set[str] = set()
+
+
+class _Rows:
+    """Rows to score: equal ids under an equal view are one row, whoever asks."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[View, tuple[int, ...]], Row] = {}
+
+    @property
+    def all(self) -> list[Row]:
+        return list(self._rows.values())
+
+    def add(self, view: View, ids: tuple[int, ...], ask: Ask) -> None:
+        self._rows.setdefault((view, ids), Row(view, ids)).asks.append(ask)
+
+    def add_bases(self, scorer: Scorer) -> None:
+        """Ask the base view of every prompt whose support is not known as far as it is wanted."""
+        wanted: dict[tuple[int, ...], int] = {}
+        for row in self.all:
+            wanted[row.ids] = max(wanted.get(row.ids, 0), *(ask.top_k for ask in row.asks))
+        for ids, top_k in wanted.items():
+            if top_k > len(scorer.supports.get(ids, ())):
+                self.add(BASE, ids, Ask(None, range(len(ids) - 1, len(ids)), top_k=top_k))
+
+
+def _row_failed(row: Row) -> Found:
+    return [(ask.request, Failure(_NO_MEMORY)) for ask in row.asks if ask.request is not None]
+
+
+def _limit(config: Any) -> int | None:
+    """The most tokens that a model reads at once, where its settings say."""
+    settings = config.get_text_config() if hasattr(config, "get_text_config") else config
+    names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+    return next((int(v) for v in (getattr(settings, n, None) for n in names) if isinstance(v, int) and v > 0), None)
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a text."""
+    stated = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    listed = stated if isinstance(stated, list) else [stated]
+    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)

@@ -1,0 +1,64 @@
+"""Cuts work into batches: equal widths together, views next to each other, within limits of rows and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from sway.core.views import View
+
+MAX_ROWS = 64
+
+
+class Sized(Protocol):
+    """Anything with a padded width."""
+
+    @property
+    def width(self) -> int:
+        """The padded length in tokens."""
+        ...
+
+
+S = TypeVar("S", bound=Sized)
+R = TypeVar("R")
+
+
+def batches(
+    items: Sequence[S], view_of: Callable[[S], View], side: Callable[[S], int], tokens: int
+) -> Iterator[list[S]]:
+    """Batches in a canonical order: by `side` (which model), width, and view, the base first.
+
+    A batch has at most `MAX_ROWS` rows and about `tokens` tokens, and at least one row.
+    """
+    ordered = sorted(items, key=lambda item: (side(item), item.width, view_of(item).key))
+    for (_, width), same in groupby(ordered, key=lambda item: (side(item), item.width)):
+        found = list(same)
+        rows = max(1, min(MAX_ROWS, tokens // width))
+        yield from (found[low : low + rows] for low in range(0, len(found), rows))
+
+
+def run_halving(run: Callable[[list[S]], list[R]], batch: list[S], failed: Callable[[S], list[R]]) -> list[R]:
+    """Run a batch; where memory runs out, run its halves, down to single rows, which then fail alone."""
+    try:
+        return run(batch)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if len(batch) == 1:
+        return failed(batch[0])
+    middle = len(batch) // 2
+    return run_halving(run, batch[:middle], failed) + run_halving(run, batch[middle:], failed)
+
+
+def _out_of_memory(error: Any) -> bool:
+    told = str(error).lower()
+    return (
+        isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
+        or "out of memory" in told
+        or "allocate memory" in told
+    )

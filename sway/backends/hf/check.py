@@ -1,0 +1,83 @@
+"""Checks made once a model is loaded: that its answers can be read here, and how far they repeat."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from sway.backends.hf.plan import clip
+from sway.backends.hf.runner import Runner
+from sway.backends.hf.text import Ids
+from sway.core.errors import BackendError
+from sway.core.results import Determinism, DeterminismReport
+from sway.core.views import TUNED, View
+
+_TOLERANCE = {torch.float32: 2e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
+WORKSPACE = ":4096:8"
+
+
+@torch.inference_mode()
+def check_reading(runner: Runner, ids: Ids, dtype: torch.dtype) -> None:
+    """Compare logits read here, from a padded batch, with the model's own. Raises `BackendError` where they differ."""
+    ids = ids[:12]
+    own = torch.log_softmax(runner.own_logits(torch.tensor([ids], device=runner.device)), -1)[0]
+    states = runner.score(runner.padded([ids, ids], 16), [])
+    read = torch.log_softmax(runner.logits(states[1, : len(ids)], [])[: len(ids)], -1)
+    finite = torch.isfinite(own)
+    if not finite.any():
+        return  # preflight tells of numbers that are not finite
+    gap = float((own - read)[finite & torch.isfinite(read)].abs().max())
+    if not gap <= _TOLERANCE.get(dtype, 0.5):
+        what = f"its logits cannot be read reliably: they differ by {gap:.3g} nats from the model's own"
+        raise BackendError(what, where=type(runner.model).__name__, mend="this architecture is not supported")
+
+
+@torch.inference_mode()
+def check_rows(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
+    """Whether rows in a batch of several views equal the same rows alone, bit for bit.
+
+    Raises `BackendError` where they differ by more than rounding: then rows and views are mixed up.
+    """
+    ids = ids[:12]
+    alone = _last(runner, [ids], [TUNED])
+    mixed = _last(runner, [ids[:5], ids, ids, ids[:9]], [View(0.0), View(0.0), TUNED, TUNED])
+    gap = float((alone[0] - mixed[2]).abs().nan_to_num(0.0).max())
+    if gap > _TOLERANCE.get(dtype, 0.5):
+        what = f"a view's logits depend on what else is in its batch, by {gap:.3g} nats"
+        raise BackendError(what, where=type(runner.model).__name__, mend="this architecture is not supported")
+    return torch.equal(alone[0].nan_to_num(0.0), mixed[2].nan_to_num(0.0))
+
+
+def _last(runner: Runner, rows: Sequence[Ids], views: list[View]) -> torch.Tensor:
+    """Log-probabilities (rows, V) after each row."""
+    groups = runner.groups(views)
+    states = runner.score(runner.padded(rows, 16), groups)
+    picked = torch.stack([states[i, len(ids) - 1] for i, ids in enumerate(rows)])
+    logits = runner.logits(picked, clip(groups, 0, len(rows), range(len(rows) + 1)))
+    return torch.log_softmax(logits, -1)[: len(rows)]
+
+
+def make_deterministic(seed: int, device: torch.device, exact: bool) -> DeterminismReport:
+    """Seed every generator and ask for deterministic algorithms.
+
+    `exact` says whether rows are the same, bit for bit, whatever their batch; where not, the class is one lower.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # code that a model ships may use the global generator
+    torch.manual_seed(seed)
+    notes = []
+    try:
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    except (RuntimeError, AttributeError) as error:
+        return DeterminismReport(Determinism.LOOSE, seed, (f"deterministic algorithms were refused: {error}",))
+    achieved = Determinism.STRICT if device.type == "cuda" else Determinism.BEST_EFFORT
+    if not exact:
+        notes.append("on this host an answer's last digits depend on what else is asked in the same batch")
+        achieved = Determinism.BEST_EFFORT if device.type == "cuda" else Determinism.LOOSE
+    return DeterminismReport(achieved, seed, tuple(notes))

@@ -1,0 +1,110 @@
+"""Every view of one adapter on one model: hooks that add each row's own update to the base's output.
+
+The base product is computed once for all rows of a batch; then each group of rows gets its own low-rank part.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from sway.backends.adapter import Adapter
+from sway.backends.hf.modules import Site, find_sites
+from sway.backends.hf.plan import Effects, Group, Plan
+from sway.core.errors import BackendError, CannotNullError
+from sway.core.views import NullDraw, View
+
+_NULL_BUDGET = {"cpu": 1 << 29, "mps": 1 << 29, "cuda": 4 << 30}
+
+
+class Views:
+    """The views of `adapter` on `model`. Creating it hooks the model; `plan` tells the hooks what each row shows.
+
+    Raises:
+        AdapterError: the adapter does not fit the model.
+    """
+
+    def __init__(self, model: Any, adapter: Adapter, plan: Plan, base_name: str) -> None:
+        self.plan = plan
+        self.sites = find_sites(model, adapter, base_name)
+        self.trained: Effects = tuple(site.trained for site in self.sites)
+        self._nulls: OrderedDict[NullDraw, Effects] = OrderedDict()
+        device = next(model.parameters()).device.type
+        bytes_each = sum(site.null_bytes for site in self.sites) or 1
+        self._keep = max(1, _NULL_BUDGET.get(device, 1 << 29) // bytes_each)
+        for index, site in enumerate(self.sites):
+            site.module.register_forward_hook(self._hook(index))
+
+    @property
+    def null_fault(self) -> str | None:
+        """Why this adapter has no null counterpart, or None if it has."""
+        return next((site.null_fault for site in self.sites if site.null_fault), None)
+
+    def groups(self, views: list[View]) -> list[Group]:
+        """The groups of a batch whose rows show `views`, one a row; neighbors that are equal make a group."""
+        found: list[Group] = []
+        start = 0
+        for stop in range(1, len(views) + 1):
+            if stop == len(views) or views[stop] != views[start]:
+                view = views[start]
+                if not view.is_base:
+                    found.append(Group(start, stop, self._effects(view), view.scale))
+                start = stop
+        return found
+
+    def _effects(self, view: View) -> Effects:
+        if view.null is None:
+            return self.trained
+        if view.null in self._nulls:
+            self._nulls.move_to_end(view.null)
+            return self._nulls[view.null]
+        if self.null_fault:
+            raise CannotNullError(self.null_fault)
+        while len(self._nulls) >= self._keep:
+            self._nulls.popitem(last=False)
+        self._nulls[view.null] = tuple(site.null(view.null) for site in self.sites)
+        return self._nulls[view.null]
+
+    def _hook(self, index: int) -> Callable[[torch.nn.Module, tuple[Any, ...], torch.Tensor], torch.Tensor | None]:
+        plan, name = self.plan, self.sites[index].name
+
+        def hook(_: torch.nn.Module, args: tuple[Any, ...], out: torch.Tensor) -> torch.Tensor | None:
+            if plan.paused or not plan.groups:
+                return None
+            return _add(plan, index, args[0], out, name)
+
+        return hook
+
+
+def _add(plan: Plan, index: int, x: torch.Tensor, out: torch.Tensor, name: str) -> torch.Tensor:
+    """`out` with each group's effect added to its own rows."""
+    if out.shape[0] == 1 and plan.rows > 1 and out.dim() > 1:
+        # Positions are embedded once for all rows; from here on the rows differ.
+        x, out = x.expand(plan.rows, *x.shape[1:]), out.expand(plan.rows, *out.shape[1:])
+    width = plan.width if out.shape[0] == plan.rows * plan.width else out[0].numel() // out.shape[-1]
+    if out.shape[0] not in (plan.rows, plan.rows * plan.width):
+        what = f"{name} sees {out.shape[0]} rows where the batch has {plan.rows}"
+        raise BackendError(what, mend="layers that regroup tokens, such as routed experts, are not supported")
+    flat = out.contiguous().view(-1, out.shape[-1])
+    inputs = x.reshape(flat.shape[0], *(() if x.dtype == torch.long else (x.shape[-1],)))
+    for group in plan.groups:
+        effect = group.effects[index]
+        if effect is not None:
+            low, high = group.start * width, group.stop * width
+            _add_rows(effect, inputs[low:high], flat[low:high], group.scale)
+    return flat.view(out.shape)
+
+
+def _add_rows(effect: Any, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
+    if out.dtype == torch.float32:
+        effect.add(x, out, scale)
+        return
+    wide = out.float()
+    effect.add(x, wide, scale)
+    out.copy_(wide)
+
+
+__all__ = ["Site", "Views"]

@@ -1,0 +1,140 @@
+"""Runs one loaded model: hidden states of a batch of rows, then logits of chosen positions only.
+
+The model's own code runs up to its output layer, whose product over the vocabulary is held back and done
+afterwards for the positions asked for, in chunks of at most 64 rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from sway.backends.hf.lora import Views
+from sway.backends.hf.plan import MIN_ROWS, Group, Plan
+from sway.core.errors import BackendError
+from sway.core.views import View
+
+CHUNK = 64
+
+
+@dataclass
+class Cost:
+    """What has been run so far."""
+
+    forward_passes: int = 0
+    rows: int = 0
+    tokens: int = 0
+
+
+@dataclass
+class Runner:
+    """A model, its plan, and the views it can show (None: the base only)."""
+
+    model: Any
+    plan: Plan
+    views: Views | None
+    pad: int
+    cost: Cost = field(default_factory=Cost)
+
+    def __post_init__(self) -> None:
+        self.head = self.model.get_output_embeddings()
+        if not isinstance(self.head, torch.nn.Module):
+            raise BackendError("the model has no output layer to read", mend="sway scores causal language models")
+        self._held: torch.Tensor | None = None
+        self._projecting = False
+        self._project = self.head.forward
+        self.head.forward = self._hold
+        self.device = next(self.model.parameters()).device
+        config = self.model.config
+        self.settings = config.get_text_config() if hasattr(config, "get_text_config") else config
+
+    def groups(self, views: list[View]) -> list[Group]:
+        """The groups of rows that show `views`."""
+        return self.views.groups(views) if self.views else []
+
+    def hidden(self, ids: torch.Tensor, groups: list[Group], **arguments: Any) -> tuple[torch.Tensor, Any]:
+        """Hidden states (rows, width, H) before the output layer for ids (rows, width), and the model's output."""
+        rows, width = ids.shape
+        self.plan.set(rows, width, groups)
+        self.plan.paused = False
+        self._held = None
+        try:
+            output = self.model(input_ids=ids, **arguments)
+        finally:
+            self.plan.clear()
+        held = self._taken()
+        if held is None or held.shape[:2] != ids.shape:
+            mend = "this architecture is not supported"
+            raise BackendError("the model does not use its output layer as expected", mend=mend)
+        self.cost.forward_passes += 1
+        self.cost.rows += rows
+        self.cost.tokens += rows * width
+        return held, output
+
+    def _taken(self) -> torch.Tensor | None:
+        held, self._held = self._held, None
+        return held
+
+    def score(self, ids: torch.Tensor, groups: list[Group]) -> torch.Tensor:
+        """Hidden states of rows that are padded on the right: causal attention makes the padding harmless."""
+        return self.hidden(ids, groups, use_cache=False)[0]
+
+    def logits(self, hidden: torch.Tensor, groups: list[Group]) -> torch.Tensor:
+        """Logits (m, V) in float32 of hidden states (n, H), n <= 64, m = max(n, 16): the rows beyond n are padding."""
+        rows = hidden.shape[0]
+        if rows < MIN_ROWS:
+            hidden = torch.nn.functional.pad(hidden, (0, 0, 0, MIN_ROWS - rows))
+        self.plan.set(hidden.shape[0], 1, groups)
+        self.plan.paused = False
+        self._projecting = True
+        try:
+            return self._finish(self.head(hidden).float())
+        finally:
+            self._projecting = False
+            self.plan.clear()
+
+    def _hold(self, hidden: torch.Tensor) -> torch.Tensor:
+        """In place of the output layer's forward: keep what it is given, unless it is asked for on purpose."""
+        if self._projecting:
+            return torch.as_tensor(self._project(hidden))
+        self._held = hidden
+        self.plan.paused = True  # the model's own call of the output layer has no rows to add to
+        return hidden.new_zeros(hidden.shape[0], 1, 1)
+
+    def _finish(self, logits: torch.Tensor) -> torch.Tensor:
+        """What some models do to logits after the output layer; `check` compares the outcome with the model's own."""
+        settings = self.settings
+        if divisor := getattr(settings, "logits_scaling", None):
+            logits = logits / divisor
+        if factor := getattr(settings, "logit_scale", None):
+            logits = logits * factor
+        if cap := getattr(settings, "final_logit_softcapping", None):
+            logits = torch.tanh(logits / cap) * cap
+        return logits
+
+    def own_logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """The model's own logits (rows, width, V), with nothing held back and no adapter."""
+        self._projecting = True
+        try:
+            return torch.as_tensor(self.model(input_ids=ids, use_cache=False).logits).float()
+        finally:
+            self._projecting = False
+
+    def padded(self, rows: Sequence[Sequence[int]], width: int) -> torch.Tensor:
+        """Rows of ids padded on the right to `width`, and with rows of padding to at least 16 tokens in all."""
+        count = max(len(rows), -(-MIN_ROWS // width))
+        table = [[*row, *[self.pad] * (width - len(row))] for row in rows]
+        table += [[self.pad] * width] * (count - len(rows))
+        return torch.tensor(table, dtype=torch.long, device=self.device)
+
+
+def chunks(total: int) -> Iterator[tuple[int, int]]:
+    """Ranges of at most 64 that cover `total`.
+
+    >>> list(chunks(130))
+    [(0, 64), (64, 128), (128, 130)]
+    """
+    return ((low, min(low + CHUNK, total)) for low in range(0, total, CHUNK))
