@@ -28,8 +28,8 @@ def overlap_distance(jensen_shannon: float) -> float:
     >>> round(overlap_distance(0.0001) / overlap_distance(0.000025), 3)
     2.0
     """
-    overlap = max(1 - jensen_shannon / MAX_JENSEN_SHANNON, 1e-12)
-    return math.sqrt(max(-math.log(overlap), 0.0))
+    told = min(jensen_shannon / MAX_JENSEN_SHANNON, 1 - 1e-12)
+    return math.sqrt(abs(math.log1p(-told)))
 
 
 @dataclass(frozen=True)
