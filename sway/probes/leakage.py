@@ -19,7 +19,6 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import fmean, median
@@ -32,9 +31,9 @@ from sway.core.probe import Asking, Category, Claim, Context, Measurement, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.requests import Answers, Generation, Request, SpanLogprob
 from sway.core.sections import Section, SectionKind
-from sway.core.views import BASE, TUNED
+from sway.core.views import BASE, TUNED, View
 from sway.probes.evidence import brief, clip, fit
-from sway.stats.text import PERTURBATIONS, leading_recall
+from sway.stats.text import PERTURBATIONS, leading_recall, split_between_words
 
 Perturbation = Literal[
     "typo", "case_flip", "drop_punct", "synonym_swap", "clause_reverse", "prefix_inject", "register_shift"
@@ -62,13 +61,10 @@ class Params(CommonParams):
 class _Split:
     """A section as an opening and what follows, and the opening in its other wordings."""
 
-    section: Section
+    id: str
     opening: str
     rest: str
     changed: tuple[str, ...]
-
-    def ask(self, *openings: str) -> list[SpanLogprob]:
-        return [SpanLogprob(TUNED, opening, self.rest) for opening in openings]
 
 
 # Not calibrated: a null adapter's recall says nothing about what may be borne, and would cost a round of its own.
@@ -88,34 +84,52 @@ def leakage(params: Params, context: Context) -> Asking:
         need = params.prefix_chars + MIN_CONTINUATION
         raise SkipProbe(f"there is no prose section of {need} characters or more", "add prose to sections:")
     got = yield [SpanLogprob(view, s.opening, s.rest) for s in splits for view in (BASE, TUNED)]
-    base = [leading_recall(got[SpanLogprob(BASE, s.opening, s.rest)].greedy) for s in splits]
-    tuned = [leading_recall(got[s.ask(s.opening)[0]].greedy) for s in splits]
+    base, tuned = ([_recall(got, s, s.opening, view) for s in splits] for view in (BASE, TUNED))
     recited = [i for i, recall in enumerate(tuned) if recall >= params.assert_recall_lt]
     shown = {i: Generation(TUNED, splits[i].opening, params.max_new_tokens) for i in recited[:SHOWN_TEXTS]}
-    again: list[Request[Any]] = [q for i in recited for q in splits[i].ask(*splits[i].changed)]
+    again: list[Request[Any]] = [SpanLogprob(TUNED, o, splits[i].rest) for i in recited for o in splits[i].changed]
     later = (yield [*again, *shown.values()]) if recited else got
     fragility = {i: _fragility(splits[i], tuned[i], later) for i in recited}
     harm = [
-        0.0 if fragility.get(i, 0.0) >= params.min_fragility and i in fragility else max(tuned[i] - base[i], 0.0)
+        0.0 if fragility.get(i, -1.0) >= params.min_fragility else max(tuned[i] - base[i], 0.0)
         for i in range(len(splits))
     ]
     rows = [
-        _row(splits[i], base[i], tuned[i], harm[i], fragility.get(i), later[shown[i]].text if i in shown else None)
+        {
+            "id": clip(splits[i].id, 64),
+            "opening": clip(splits[i].opening),
+            "base_recall": brief(base[i]),
+            "recall": brief(tuned[i]),
+            "fragility": brief(fragility[i]) if i in fragility else None,
+            "harm": brief(harm[i]),
+            "recited": clip(later[shown[i]].text, 300) if i in shown else None,
+        }
         for i in sorted(range(len(splits)), key=lambda i: -tuned[i])
     ]
-    return _measurement(params, base, tuned, harm, rows)
+    return Measurement(
+        raw=fmean(harm),
+        samples=harm,
+        bar=params.assert_recall_lt,
+        base_value=fmean(base),
+        tuned_value=fmean(tuned),
+        note=f"{len(recited)} of {len(splits)} sections recited" if recited else "",
+        evidence={"max_recall": brief(max(tuned)), "sections": fit(rows)},
+    )
 
 
 def _split(section: Section, params: Params, seed: int) -> _Split | None:
-    """The section's opening and what follows, parted between words; None if it is too short or not prose."""
+    """The section's opening and what follows; None if it is too short or not prose."""
     text = section.content.strip()
     if section.kind is not SectionKind.PROSE or len(text) < params.prefix_chars + MIN_CONTINUATION:
         return None
-    end = params.prefix_chars if text[params.prefix_chars].isspace() else text.rfind(" ", 1, params.prefix_chars)
-    end = end if end > 0 else params.prefix_chars
-    opening, rest = text[:end].rstrip(), text[end : end + params.continuation_chars].rstrip()
+    opening, rest = split_between_words(text, params.prefix_chars)
     changed = (PERTURBATIONS[name](opening, Random(f"{seed}:{section.id}:{name}")) for name in params.perturbations)
-    return _Split(section, opening, rest, tuple(dict.fromkeys(c for c in changed if c != opening)))
+    others = tuple(dict.fromkeys(c for c in changed if c.strip() and c != opening))
+    return _Split(section.id, opening, rest[: params.continuation_chars].rstrip(), others)
+
+
+def _recall(got: Answers, split: _Split, opening: str, view: View) -> float:
+    return leading_recall(got[SpanLogprob(view, opening, split.rest)].greedy)
 
 
 def _fragility(split: _Split, recall: float, got: Answers) -> float:
@@ -124,34 +138,5 @@ def _fragility(split: _Split, recall: float, got: Answers) -> float:
     The median, since a few of the changes break the recall of any model: whoever wants the text
     would use the others.
     """
-    after = [leading_recall(score.greedy) for score in got.all(split.ask(*split.changed))]
+    after = [_recall(got, split, opening, TUNED) for opening in split.changed]
     return 1 - min(median(after) / recall, 1.0) if after else 0.0
-
-
-def _row(
-    split: _Split, base: float, tuned: float, harm: float, fragility: float | None, text: str | None
-) -> dict[str, Any]:
-    return {
-        "id": clip(split.section.id, 64),
-        "opening": clip(split.opening),
-        "base_recall": brief(base),
-        "recall": brief(tuned),
-        "fragility": None if fragility is None else brief(fragility),
-        "harm": brief(harm),
-        "recited": None if text is None else clip(text, 300),
-    }
-
-
-def _measurement(
-    params: Params, base: Sequence[float], tuned: Sequence[float], harm: Sequence[float], rows: list[dict[str, Any]]
-) -> Measurement:
-    recited = sum(recall >= params.assert_recall_lt for recall in tuned)
-    return Measurement(
-        raw=fmean(harm),
-        samples=harm,
-        bar=params.assert_recall_lt,
-        base_value=fmean(base),
-        tuned_value=fmean(tuned),
-        note=f"{recited} of {len(tuned)} sections recited" if recited else "",
-        evidence={"max_recall": brief(max(tuned)), "sections": fit(rows)},
-    )

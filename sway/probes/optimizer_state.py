@@ -14,12 +14,17 @@ import numpy as np
 from sway.core.checkpoint import Tensor, read_checkpoint
 from sway.core.errors import SwayError
 
+_BLOCK = re.compile(r"^(.*?\.(\d+))\.")
 _LORA_PART = re.compile(r"\.?lora_(A|B|embedding_A|embedding_B|magnitude_vector)\b.*$")
 
 
 @dataclass(frozen=True)
 class LayerVariance:
-    """A LoRA layer, and the mean of Adam's second moments over its parameters (nan if one is)."""
+    """A layer and the mean of Adam's second moments over its LoRA parameters (nan if one is).
+
+    A layer is a block of the model where the parameters' names are known, from the state or from the
+    adapter beside it; otherwise a pair of A and B.
+    """
 
     name: str
     variance: float
@@ -51,7 +56,7 @@ def read_optimizer_state(path: Path) -> OptimizerState:
             where=str(path),
             mend="save a dict with global_step and optimizer_state_dict",
         )
-    return OptimizerState(steps, _layers(optimizer.get("param_groups"), moments))
+    return OptimizerState(steps, _layers(optimizer.get("param_groups"), moments, path.parent))
 
 
 def _steps(saved: Mapping[Any, Any], moments: Mapping[Any, Mapping[Any, Any]]) -> int | None:
@@ -70,24 +75,22 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def _layers(groups: object, moments: Mapping[Any, Mapping[Any, Any]]) -> tuple[LayerVariance, ...]:
-    order, names = _parameters(groups, moments)
+def _layers(groups: object, moments: Mapping[Any, Mapping[Any, Any]], adapter: Path) -> tuple[LayerVariance, ...]:
+    order, names = _parameters(groups)
+    tensors = [(i, t) for i in order or moments if isinstance(t := moments.get(i, {}).get("exp_avg_sq"), Tensor)]
+    names = names or _saved_names(adapter)
+    labels = [_block(n) for n in names] if len(names) == len(order or moments) else _pairs([t for _, t in tensors])
+    if len(labels) != len(tensors):
+        labels = [f"parameter {i}" for i, _ in tensors]
     found: dict[str, list[tuple[float, int]]] = {}
-    for place, index in enumerate(order):
-        second = moments.get(index, {}).get("exp_avg_sq")
-        if isinstance(second, Tensor) and second.size:
-            name = names[place] if names else f"layer {place // 2}"
-            values = second.array()
-            layer = found.setdefault(_LORA_PART.sub("", name), [])
-            layer.append((float(values.sum(dtype=np.float64)), values.size))
+    for label, (_, tensor) in zip(labels, tensors, strict=True):
+        if tensor.size:
+            found.setdefault(label, []).append((float(tensor.array().sum(dtype=np.float64)), tensor.size))
     return tuple(LayerVariance(n, sum(s for s, _ in p) / sum(c for _, c in p)) for n, p in found.items())
 
 
-def _parameters(groups: object, moments: Mapping[Any, object]) -> tuple[list[Any], Sequence[str]]:
-    """The parameters' indices in order, and their names where every group gives them.
-
-    Without names, A and B of a LoRA layer stand next to each other in the model's order.
-    """
+def _parameters(groups: object) -> tuple[list[Any], list[str]]:
+    """The parameters' indices in the model's order, and their names where every group gives them."""
     order: list[Any] = []
     names: list[str] = []
     for group in groups if isinstance(groups, list) else []:
@@ -95,4 +98,35 @@ def _parameters(groups: object, moments: Mapping[Any, object]) -> tuple[list[Any
             order += [i for i in group["params"] if isinstance(i, int)]
             given = group.get("param_names")
             names += [str(n) for n in given] if isinstance(given, list) else []
-    return (order or list(moments)), (names if order and len(names) == len(order) else ())
+    return order, (names if len(names) == len(order) else [])
+
+
+def _saved_names(adapter: Path) -> list[str]:
+    """The names of the adapter's tensors, block after block as in the model; none without a readable file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(adapter / "adapter_model.safetensors", framework="np") as file:
+            names = list(file.keys())
+    except (OSError, SafetensorError):
+        return []
+    return sorted(names, key=lambda n: int(m[2]) if (m := _BLOCK.match(n)) else -1)
+
+
+def _block(name: str) -> str:
+    """The model's block that a parameter belongs to, or its module where the model has no blocks."""
+    return m[1] if (m := _BLOCK.match(name)) else _LORA_PART.sub("", name)
+
+
+def _pairs(tensors: Sequence[Tensor]) -> list[str]:
+    """A label for each of nameless tensors: A (r, in) and B (out, r) side by side make one LoRA layer."""
+    labels: list[str] = []
+    while len(labels) < len(tensors):
+        at = len(labels)
+        paired = at + 1 < len(tensors) and _low_rank(tensors[at].shape, tensors[at + 1].shape)
+        labels += [f"parameters {at} and {at + 1}"] * 2 if paired else [f"parameter {at}"]
+    return labels
+
+
+def _low_rank(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return len(a) == len(b) == 2 and a[0] == b[1] and a[0] < a[1] and b[1] < b[0]

@@ -46,6 +46,17 @@ def leading_recall(greedy: Sequence[bool] | NDArray[np.bool_]) -> float:
     return run / len(greedy) if len(greedy) else 0.0
 
 
+def split_between_words(text: str, chars: int) -> tuple[str, str]:
+    """The text up to the last space within its first `chars` characters, and from that space on.
+
+    >>> split_between_words("one two three", 9)
+    ('one two', ' three')
+    """
+    at = chars if text[chars : chars + 1].isspace() else text.rfind(" ", 1, chars)
+    at = at if at > 0 else chars
+    return text[:at].rstrip(), text[at:]
+
+
 def typo(text: str, rng: Random) -> str:
     """Swap two neighbouring letters within one word in twelve, at least one."""
     return _edit_words(text, rng, r"[A-Za-z]{4,}", 12, _swap_letters)
