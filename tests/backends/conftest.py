@@ -3,7 +3,9 @@ import warnings
 from pathlib import Path
 
 import pytest
-import torch
+
+import sway.backends.hf  # noqa: F401  # sets how threads wait, before torch is imported
+import torch  # isort: skip
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 

@@ -1,1 +1,7 @@
 """The torch backend: one model, every view of it in one batch."""
+
+import os
+
+# Threads that spin while they wait starve each other on a busy machine: a small model takes a hundred times as long.
+# OpenMP reads this once, when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
