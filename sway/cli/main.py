@@ -13,7 +13,7 @@ COMMANDS = {
     "run": ("sway.cli.run:run", "Measure a suite and show the report."),
     "gate": ("sway.cli.gate:gate", "Pass or fail, as an exit code."),
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
-    "demo": ("sway.cli.demo:demo", "Train small adapters and gate them, offline."),
+    "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
     "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),

@@ -93,7 +93,7 @@ def _parameters(probe: Probe) -> None:
 
     entry = json_schema({probe.kind: probe})["$defs"][f"probe.{probe.kind}"]
     click.echo("Parameters, beside name, kind, enabled, weight and required:\n")
-    for name in probe.params.model_fields:
+    for name in sorted(probe.params.model_fields, key=lambda n: n not in entry["required"]):
         schema = entry["properties"][name]
         default = "required" if name in entry["required"] else f"default {json.dumps(schema.get('default'))}"
         click.echo(click.wrap_text(f"{name}: {default}. {schema.get('description', '')}".strip(), 100, "  ", "      "))

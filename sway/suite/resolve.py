@@ -20,6 +20,15 @@ def expand(text: str) -> Path | None:
         return None
 
 
+def looks_like_path(base: str) -> bool:
+    """Whether a base can only be meant as a folder.
+
+    >>> [looks_like_path(base) for base in ("./m", "~/m", "org/m", "m")]
+    [True, True, False, False]
+    """
+    return base in (".", "..") or base.startswith(_PATH_MARKS) or Path(base).is_absolute()
+
+
 def resolve_model(model: ModelSpec, folder: Path, at: NodePath, problems: Problems) -> ModelSpec:
     """The model with absolute folders. A base is a hub id unless it looks like a path or is a folder there."""
     changes: dict[str, str | None] = {}
@@ -51,7 +60,7 @@ def _base(text: str, folder: Path, at: NodePath, problems: Problems) -> str:
     path = expand(text)
     if path is not None and exists(folder / path) and (folder / path).is_dir():
         return str((folder / path).resolve())
-    if text in (".", "..") or text.startswith(_PATH_MARKS) or Path(text).is_absolute():
+    if looks_like_path(text):
         place = folder / (path or text)
         problems.add(f"no such model folder; tried {place}", at, mend="name a folder, or a model id of the hub")
     return text

@@ -1,0 +1,110 @@
+"""`sway init`: a commented starter spec for an adapter, which runs as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from sway.core.errors import SwayError
+
+
+@click.command(short_help="Write a commented starter spec for an adapter.")
+@click.argument("adapter", type=click.Path(path_type=Path), default=Path())
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("sway.yaml"), show_default=True)
+@click.option("--base", help="Hub id or folder; default: what the adapter says it was trained on.")
+@click.option("--sections", type=click.Path(path_type=Path), help="The training text: .md, .json or .yaml.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+def init(adapter: Path, output: Path, base: str | None, sections: Path | None, force: bool) -> None:
+    """Write a spec for the adapter in the folder ADAPTER (default: this folder)."""
+    from sway.suite.loader import spec_from_text
+
+    if output.exists() and not force:
+        raise SwayError("there is a file already", where=str(output), mend="choose another with -o, or add --force")
+    if not output.parent.is_dir():
+        raise SwayError("there is no such folder", where=str(output.parent), mend="make it, or choose another with -o")
+    text = render(_Starter(adapter, output, base, sections))
+    spec_from_text(text, path=output)
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise SwayError(f"cannot be written: {fault.strerror}", where=str(output)) from None
+    click.echo(f"wrote {output}; next: sway run {output} --dry-run")
+
+
+@dataclass(frozen=True)
+class _Starter:
+    """What the user named."""
+
+    adapter: Path
+    output: Path
+    base: str | None
+    sections: Path | None
+
+    def relative(self, path: Path) -> str:
+        """A path as the spec should name it: relative to the spec, in quotes."""
+        there = os.path.relpath(path.expanduser().resolve(), self.output.parent.resolve())
+        return _quoted(there if there.startswith(os.curdir) else f"./{there}")
+
+
+def render(starter: _Starter) -> str:
+    """The text of the spec.
+
+    Raises:
+        SwayError: the adapter cannot be read, or names no base and none is given.
+    """
+    from sway.core.templates import environment
+    from sway.core.text import printable
+    from sway.probes.gradient_ghost import STATE_FILE
+    from sway.probes.packs import check_prompts
+
+    folder = starter.adapter.expanduser().resolve()
+    return (
+        environment()
+        .get_template("sway.yaml.j2")
+        .render(
+            adapter_shown=printable(str(starter.adapter)),
+            file=printable(starter.output.name),
+            base=_base(starter, folder),
+            adapter=starter.relative(folder),
+            sections=starter.relative(starter.sections) if starter.sections else None,
+            prompts=[_quoted(p) for p in check_prompts()],
+            has_state=(folder / STATE_FILE).is_file(),
+            has_log=_has_log(folder),
+        )
+    )
+
+
+def _base(starter: _Starter, folder: Path) -> str:
+    """The base as given or as the adapter names it; a folder becomes relative to the spec."""
+    from sway.backends.adapter_config import read_config
+    from sway.suite.resolve import expand, looks_like_path
+
+    config, _ = read_config(folder)
+    base = starter.base or config.base_model_name_or_path
+    if not base:
+        raise SwayError("the adapter does not say what base it was trained on", where=str(folder), mend="give --base")
+    path = expand(base)
+    if path and path.is_dir():
+        return starter.relative(path)
+    if looks_like_path(base):
+        where = "--base" if starter.base else str(folder / "adapter_config.json")
+        raise SwayError(f"the base {base!r} is no folder here", where=where, mend="give --base a folder or a hub id")
+    return _quoted(base)
+
+
+def _has_log(folder: Path) -> bool:
+    from sway.probes.training_log import find_training_log
+
+    try:
+        return find_training_log(None, folder) is not None
+    except SwayError:
+        return True
+
+
+def _quoted(text: str) -> str:
+    """A JSON string, which is a YAML string too."""
+    return json.dumps(text, ensure_ascii=False)

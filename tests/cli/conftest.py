@@ -1,0 +1,55 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sway.cli import main as command_line
+from sway.cli.exits import handled
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def call(capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process: exit code, standard output, standard error."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        words = [str(a) for a in args]
+        code = handled(lambda: command_line.cli.main(words, prog_name="sway", standalone_mode=False))
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return call
+
+
+@pytest.fixture
+def sway() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command in a process of its own."""
+
+    def sway(*args: object, env: dict[str, str] | None = None, code: str = "") -> subprocess.CompletedProcess[str]:
+        start = ["-c", code] if code else ["-m", "sway"]
+        return subprocess.run(
+            [sys.executable, *start, *map(str, args)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **(env or {})},
+            check=False,
+            timeout=120,
+        )
+
+    return sway
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """A folder that says it is a LoRA adapter; it holds no weights."""
+    folder = tmp_path / "runs" / "adapter"
+    folder.mkdir(parents=True)
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "base_model_name_or_path": "org/model"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder

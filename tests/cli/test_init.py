@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from sway.suite.loader import load_spec
+
+
+def kinds(path: Path) -> list[str]:
+    return [entry.kind for entry in load_spec(path).spec.suite]
+
+
+@pytest.fixture
+def spec(tmp_path):
+    return tmp_path / "sway.yaml"
+
+
+def test_the_spec_is_accepted_as_it_is(call, adapter, spec):
+    code, out, err = call("init", adapter, "-o", spec)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"wrote {spec}; next: ")
+    loaded = load_spec(spec)
+    assert loaded.adapter == adapter
+    assert loaded.spec.models.base.base == "org/model"
+    assert 'adapter: "./runs/adapter"' in spec.read_text()
+    assert kinds(spec) == ["null_adapter", "delta_kl", "external_perplexity", "adapter_ablation"]
+    assert "# sections: ./training-text.md" in spec.read_text()
+
+
+def test_paths_are_relative_to_the_spec_wherever_it_is(call, adapter, tmp_path, monkeypatch):
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "base").mkdir()
+    text = tmp_path / "text.md"
+    text.write_text("# One\nSome text.\n")
+    monkeypatch.chdir(tmp_path)
+    args = ("-o", "ci/s.yaml", "--base", "base", "--sections", "text.md")
+    assert call("init", "runs/adapter", *args)[0] == 0
+    written = (tmp_path / "ci" / "s.yaml").read_text()
+    assert all(f'"../{name}"' in written for name in ("runs/adapter", "base", "text.md"))
+    loaded = load_spec(tmp_path / "ci" / "s.yaml")
+    assert (loaded.adapter, loaded.spec.models.ft.base) == (adapter, str(tmp_path / "base"))
+    assert [s.tag for s in loaded.sections] == ["One"]
+    assert {"section_internalization", "leakage"} <= set(kinds(tmp_path / "ci" / "s.yaml"))
+
+
+def test_inside_the_adapters_folder_no_argument_is_needed(call, adapter, monkeypatch):
+    monkeypatch.chdir(adapter)
+    assert call("init")[0] == 0
+    assert load_spec("sway.yaml").adapter == adapter
+
+
+def test_disk_probes_are_there_only_if_their_files_are(call, adapter, spec):
+    (adapter / "training_state.pt").write_bytes(b"")
+    (adapter / "trainer_state.json").write_text("{}")
+    assert call("init", adapter, "-o", spec)[0] == 0
+    assert {"gradient_ghost", "training_drift"} <= set(kinds(spec))
+
+
+def test_a_file_is_replaced_only_if_told(call, adapter, spec):
+    spec.write_text("mine")
+    code, _, err = call("init", adapter, "-o", spec)
+    assert code == 2
+    assert "there is a file already" in err
+    assert spec.read_text() == "mine"
+    assert call("init", adapter, "-o", spec, "--force")[0] == 0
+    assert spec.read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("base", "args", "expected"),
+    [
+        (None, [], "does not say what base it was trained on (give --base)"),
+        ("./there", [], "the base './there' is no folder here"),
+        ("org/model", ["--base", "./no"], "--base: the base './no' is no folder here"),
+        ("org/model", ["--sections", "no.md"], "sections: no such file"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_is_written(call, adapter, spec, base, args, expected):
+    config = {"peft_type": "LORA", "r": 8, "lora_alpha": 16, "base_model_name_or_path": base}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    code, _, err = call("init", adapter, "-o", spec, *args)
+    assert code == 2
+    assert expected in err
+    assert not spec.exists()
+
+
+def test_a_folder_that_is_no_adapter_is_refused(call, tmp_path, spec):
+    code, _, err = call("init", tmp_path, "-o", spec)
+    assert code == 2
+    assert "adapter_config.json" in err
+
+
+def test_odd_names_survive(call, adapter, tmp_path, spec):
+    odd = adapter.rename(adapter.parent / 'it\'s "a": {%s} # \u00e9\u4e2d')
+    assert call("init", odd, "-o", spec)[0] == 0
+    assert load_spec(spec).adapter == odd
