@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from sway.suite.loader import load_spec
+from sway.suite.schema import json_schema
 
 
 def kinds(path: Path) -> list[str]:
@@ -25,6 +28,7 @@ def test_the_spec_is_accepted_as_it_is(call, adapter, spec):
     assert 'adapter: "./runs/adapter"' in spec.read_text()
     assert kinds(spec) == ["null_adapter", "delta_kl", "external_perplexity", "adapter_ablation"]
     assert "# sections: ./training-text.md" in spec.read_text()
+    jsonschema.validate(yaml.safe_load(spec.read_text()), json_schema())
 
 
 def test_paths_are_relative_to_the_spec_wherever_it_is(call, adapter, tmp_path, monkeypatch):

@@ -6,8 +6,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from sway.core.errors import SpecError
+from sway.probes import REGISTRY as STANDARD
 from sway.suite.loader import load_spec, spec_from_data
 from sway.suite.schema import json_schema
 from tests.suite.conftest import MODELS, SUITE
@@ -27,6 +29,19 @@ def test_it_is_a_schema_with_the_probes_own_words():
     assert entry["properties"]["assert_mean_gte"]["default"] == 0.02
     assert entry["required"] == ["name", "kind", "prompts"]
     assert json.loads(json.dumps(schema)) == schema
+
+
+@pytest.mark.parametrize("kind", STANDARD)
+def test_the_defaults_of_a_probe_are_accepted_by_loader_and_schema(kind):
+    """As they are written out, so that what `sway explain` shows can be put into a spec."""
+    fields = STANDARD[kind].params.model_fields.items()
+    defaults = {k: f.get_default(call_default_factory=True) for k, f in fields if not f.is_required()}
+    required = {k: ["x"] * 3 for k, f in fields if f.is_required()}
+    entry = {"name": "a", "kind": kind, **required, **json.loads(to_json(defaults))}
+    data = {"version": 1, "models": {"base": {"base": "m"}, "ft": {"base": "m", "adapter": "/"}}, "suite": [entry]}
+    jsonschema.validate(data, json_schema())
+    loaded = spec_from_data(data)
+    assert loaded.spec.suite[0].params == STANDARD[kind].params(**required)
 
 
 @pytest.mark.parametrize(

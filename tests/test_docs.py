@@ -1,0 +1,41 @@
+import re
+
+import pytest
+
+from tests.generate_docs import PAGES, ROOT, block, pages, refreshed
+
+STALE = "run: python tests/generate_docs.py"
+
+
+def test_generated_documentation_is_up_to_date():
+    stale = [str(path.relative_to(ROOT)) for path, text in pages().items() if path.read_text("utf-8") != text]
+    assert not stale, STALE
+
+
+def test_a_stale_block_is_found_and_mended():
+    page = "before\n<!-- generated: sway --help -->\nstale\n<!-- /generated -->\nafter\n"
+    mended = refreshed(page)
+    assert mended != page
+    assert "Usage: sway" in mended
+    assert mended.startswith("before\n")
+    assert mended.endswith("<!-- /generated -->\nafter\n")
+    assert refreshed(mended) == mended
+
+
+@pytest.mark.parametrize("command", ["rm -rf /", "sway doctor", "sway --help; true"])
+def test_only_known_commands_are_run(command):
+    with pytest.raises(ValueError, match="is not one of"):
+        block(command)
+
+
+def test_a_block_without_an_end_is_refused():
+    with pytest.raises(ValueError, match="has no end"):
+        refreshed("<!-- generated: sway --help -->\n")
+
+
+def test_links_between_pages_lead_somewhere():
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+            place = path.parent / target
+            assert place.exists() or str(place.relative_to(ROOT)) in PAGES, f"{path.name}: {target}"
