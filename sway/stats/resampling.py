@@ -136,7 +136,9 @@ def _resampled(x: FloatArray, r: FloatArray, rng: np.random.Generator, resamples
 def _tails(means: FloatArray, center: float, x: FloatArray, r: FloatArray, reach: float) -> tuple[float, float]:
     """The BCa quantile levels whose uncorrected counterparts lie `reach` standard errors out."""
     normal = NormalDist()
-    below = float((means < center).mean() + (means == center).mean() / 2)
+    # Resamples that differ from the mean by rounding alone are ties, which count half.
+    gap = np.where(np.abs(means - center) <= 1e-9 * float(means.std()), 0.0, means - center)
+    below = float((gap < 0).mean() + (gap == 0).mean() / 2)
     edge = 0.5 / len(means)
     bias = normal.inv_cdf(min(max(below, edge), 1 - edge))
     pull = np.concatenate([(x - x.mean()) / len(x), (r.mean() - r) / len(r)]) if len(r) else (x - x.mean()) / len(x)

@@ -1,0 +1,148 @@
+"""Stand-ins for a model, and a driver that answers a probe's questions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sway.core.probe import Context, Measurement, Probe
+from sway.core.requests import (
+    Answer,
+    Answers,
+    Chat,
+    Failure,
+    Generated,
+    Generation,
+    NextToken,
+    Request,
+    RollingLogprob,
+    SpanLogprob,
+    SpanScore,
+    TokenDist,
+)
+from sway.core.sections import QA, Preference, Section, SectionKind
+from sway.core.views import NullDraw, View
+
+Answering = Callable[[Request[Any]], Answer | Failure]
+
+
+def drive(
+    probe: Probe,
+    answer: Answering,
+    *,
+    params: Mapping[str, Any] | None = None,
+    context: Context | None = None,
+    draw: NullDraw | None = None,
+    asked: list[Request[Any]] | None = None,
+) -> Measurement:
+    """Run a probe to its measurement. `draw` puts a null in the adapter's place; `asked` collects the questions."""
+    asking = probe.run(probe.params(**(params or {})), context or Context())
+    found: dict[Request[Any], Answer | Failure] = {}
+    answers: Answers | None = None
+    while True:
+        try:
+            questions = asking.send(answers)
+        except StopIteration as stop:
+            return stop.value
+        real = [q.under(draw) if draw else q for q in questions]
+        if asked is not None:
+            asked += real
+        found |= {q: answer(q) for q in real}
+        answers = Answers(found, draw)
+
+
+def refuse(request: Request[Any]) -> Answer:
+    """An answerer for probes that must ask nothing."""
+    raise AssertionError(f"asked {request}")
+
+
+def distribution(shift: float, tokens: int = 8) -> TokenDist:
+    """Uniform over `tokens` and the rest, but for one token whose logit is `shift` higher."""
+    logits = np.zeros(tokens + 1)
+    logits[0] = shift
+    logprobs = logits - np.log(np.exp(logits).sum())
+    order = np.argsort(-logprobs[:-1], kind="stable")
+    top = tuple((f"t{i}", float(logprobs[i])) for i in order[:5])
+    return TokenDist(np.arange(tokens), logprobs[:-1], float(logprobs[-1]), top)
+
+
+def jitter(*parts: object) -> float:
+    """A number from -1 to 1 that depends on `parts` alone."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**63 - 1
+
+
+@dataclass(frozen=True)
+class World:
+    """A made-up model and adapter.
+
+    `shift` gives how far the next token moves at each multiple of the adapter, `spread` how much that
+    varies over prompts (a share). Texts that hold one of `own` gain `own_lift` nats a token, others
+    `other_lift`, give or take `noise`. The first `recall[...]` of a completion's 20 tokens are greedy:
+    "base" for the base, "tuned" after an opening in `openings`, "changed" after any other.
+    """
+
+    shift: Mapping[float, float] = field(default_factory=lambda: {0.0: 0.0, 1.0: 0.0})
+    spread: float = 0.1
+    own: tuple[str, ...] = ()
+    own_lift: float = 0.0
+    other_lift: float = 0.0
+    noise: float = 0.0
+    recall: Mapping[str, float] = field(default_factory=dict)
+    openings: tuple[str, ...] = ()
+
+    def __call__(self, request: Request[Any]) -> Answer:
+        """The answer to any question."""
+        if isinstance(request, NextToken):
+            points = sorted(self.shift.items())
+            shift = float(np.interp(request.view.scale, [x for x, _ in points], [y for _, y in points]))
+            return distribution(shift * (1 + self.spread * jitter(request.prompt)))
+        if isinstance(request, Generation):
+            return Generated("recited text", 3, True)
+        if isinstance(request, RollingLogprob):
+            return self._score(request.view, request.text, 0.0)
+        assert isinstance(request, SpanLogprob)
+        prompt = request.prompt
+        text = prompt.messages[-1].content if isinstance(prompt, Chat) else prompt
+        return self._score(request.view, text + request.completion, self._recall(request.view, text))
+
+    def _recall(self, view: View, opening: str) -> float:
+        if view.is_base:
+            return self.recall.get("base", 0.0)
+        return self.recall.get("tuned" if opening in self.openings else "changed", 0.0)
+
+    def _score(self, view: View, text: str, recall: float) -> SpanScore:
+        mine = any(mark in text for mark in self.own)
+        lift = (self.own_lift if mine else self.other_lift) + self.noise * jitter(text)
+        level = -3.0 + 0.3 * jitter("base", text) + (0.0 if view.is_base else view.scale * lift)
+        return SpanScore(np.full(20, level), np.arange(20) < round(20 * recall))
+
+
+def prose(count: int, mark: str = "zorb", length: int = 400) -> tuple[Section, ...]:
+    """`count` sections of prose, each of which holds `mark`."""
+    filler = "the quiet harbor, the bright market; a small boat must begin to drift. "
+    texts = [f"{mark} {i} " + filler * (length // len(filler) + 1) for i in range(count)]
+    return tuple(Section(kind=SectionKind.PROSE, content=t[:length], tag=f"s{i}") for i, t in enumerate(texts))
+
+
+def instruction(count: int, mark: str = "zorb") -> tuple[Section, ...]:
+    """`count` sections with one question each."""
+    return tuple(
+        Section(kind=SectionKind.INSTRUCTION, probes=(QA(prompt=f"What is {mark} {i}?", gold=f"It is number {i}."),))
+        for i in range(count)
+    )
+
+
+def preference(count: int, mark: str = "zorb") -> tuple[Section, ...]:
+    """`count` sections with one preference each; only the chosen answer holds `mark`."""
+    return tuple(
+        Section(
+            kind=SectionKind.PREFERENCE,
+            preferences=(Preference(prompt=f"Say {i}.", chosen=f"{mark} {i}", rejected=f"no {i}"),),
+        )
+        for i in range(count)
+    )

@@ -1,0 +1,28 @@
+from collections import Counter
+
+from sway.core.sections import SectionKind
+from sway.probes.packs import check_prompts, control_sections, passages
+
+
+def test_there_are_enough_controls_of_every_kind():
+    counts = Counter(s.kind for s in control_sections())
+    assert counts[SectionKind.PROSE] >= 12
+    assert counts[SectionKind.INSTRUCTION] >= 12
+    assert counts[SectionKind.PREFERENCE] >= 8
+    assert len({s.id for s in control_sections()}) == sum(counts.values())
+
+
+def test_control_prose_is_of_a_section_s_length():
+    assert all(300 <= len(s.content) <= 900 for s in control_sections() if s.kind is SectionKind.PROSE)
+
+
+def test_passages_fill_the_default_chunks_and_name_their_source():
+    found = passages("public_domain_en")
+    assert sum(len(p.text) for p in found) >= 24_000
+    assert len(found) >= 16
+    assert all(p.year < 1900 and p.author and p.title for p in found)
+    assert len({p.text for p in found}) == len(found)
+
+
+def test_there_are_prompts_for_a_first_look():
+    assert len(set(check_prompts())) == 8

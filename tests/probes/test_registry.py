@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+
+from sway.core.errors import SwayError
+from sway.core.probe import Claim, Params
+from sway.probes import REGISTRY, get
+
+PROBES = pytest.mark.parametrize("probe", REGISTRY.values(), ids=REGISTRY)
+
+
+@PROBES
+def test_a_docstring_has_its_parts(probe):
+    lines = probe.doc.splitlines()
+    assert probe.question.endswith("?")
+    assert len(probe.question) <= 100
+    assert lines[1] == ""
+    for part in ("Tells you:", "Cannot tell you:"):
+        assert any(line.startswith(part) for line in lines), part
+
+
+@PROBES
+def test_every_parameter_is_described_and_every_default_is_valid(probe):
+    for name, field in probe.params.model_fields.items():
+        assert field.description, name
+        assert field.description.endswith("."), name
+    required = {"prompts": ("x",)} if "prompts" in probe.params.model_fields else {}
+    built = probe.params(**required)
+    assert probe.params.model_validate(built.model_dump()) == built
+    assert probe.params.model_validate_json(built.model_dump_json()) == built
+
+
+@PROBES
+def test_the_kind_is_the_name_in_the_registry(probe):
+    assert REGISTRY[probe.kind] is probe
+    assert issubclass(probe.params, Params)
+    assert probe.measures
+
+
+@PROBES
+def test_unknown_parameters_are_refused(probe):
+    with pytest.raises(ValueError, match="extra_forbidden"):
+        probe.params(prompts=("x",), assert_nothing=1)
+
+
+def test_an_unknown_kind_says_what_to_do():
+    with pytest.raises(SwayError, match="no probe of kind 'delta_k'"):
+        get("delta_k")
+    assert get("delta_kl").kind == "delta_kl"
+
+
+def test_superiority_is_always_calibrated():
+    assert all(p.calibrated for p in REGISTRY.values() if p.claim is Claim.SUPERIORITY)
+
+
+def test_the_registry_imports_nothing_heavy():
+    code = "import sys, sway.probes; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "scipy", "transformers", "safetensors"} & set(found)
