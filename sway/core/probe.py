@@ -12,36 +12,30 @@ lists of requests, gets their answers back, and returns what it measured. One ju
 from __future__ import annotations
 
 import inspect
-import math
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sway.core.measurement import Category, Check, Claim, Measurement
 from sway.core.requests import Answers, Request
 from sway.core.sections import Section
 
-
-class Category(StrEnum):
-    """The four questions of the composite score, and the baseline that calibrates them."""
-
-    ADHERENCE = "adherence"
-    ATTRIBUTION = "attribution"
-    CALIBRATION = "calibration"
-    ABLATION = "ablation"
-    BASELINE = "baseline"
-
-
-class Claim(StrEnum):
-    """What a probe sets out to show, declared before anything is measured."""
-
-    SUPERIORITY = "superiority"
-    NON_INFERIORITY = "non-inferiority"
-    SHAPE = "shape"
-    DIAGNOSTIC = "diagnostic"
+__all__ = [
+    "Asking",
+    "Category",
+    "Check",
+    "Claim",
+    "Context",
+    "DivergenceParams",
+    "Measurement",
+    "Params",
+    "Probe",
+    "ProbeFunction",
+    "probe",
+]
 
 
 class Params(BaseModel):
@@ -77,44 +71,6 @@ class Context:
     adapter: Path | None = None
     seed: int = 0
     top_k: int = 256
-
-
-@dataclass(frozen=True)
-class Check:
-    """A number that must lie in [`low`, `high`]; outside it the probe fails, or warns where `soft`."""
-
-    name: str
-    value: float
-    low: float = -math.inf
-    high: float = math.inf
-    soft: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether the value is a number within the bounds."""
-        return math.isfinite(self.value) and self.low <= self.value <= self.high
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What a probe found.
-
-    `raw` is the statistic. `samples` (n,) are its parts, a prompt or a section each, whose mean is
-    `raw`; `reference` (m,) are mean-zero residuals of what the samples were contrasted with, which
-    add their own uncertainty. `bar` is the least effect that counts (superiority) or the most harm
-    that is borne (non-inferiority), in the unit of `raw`. `checks` are further bounds. `note` is a
-    clause for the message. `evidence` must be JSON-ready.
-    """
-
-    raw: float
-    samples: Sequence[float] = ()
-    reference: Sequence[float] = ()
-    bar: float | None = None
-    checks: tuple[Check, ...] = ()
-    base_value: float | None = None
-    tuned_value: float | None = None
-    note: str = ""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 Asking = Generator[Sequence[Request[Any]], Answers, Measurement]

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from sway.core.probe import Category, Check, Claim
+from sway.core.measurement import Category, Check, Claim
 from sway.core.views import NullFamily
 
 

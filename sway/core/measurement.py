@@ -1,0 +1,66 @@
+"""What a probe hands to the judge: a statistic, its parts, its bounds. Plain data, cheap to import."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Category(StrEnum):
+    """The four questions of the composite score, and the baseline that calibrates them."""
+
+    ADHERENCE = "adherence"
+    ATTRIBUTION = "attribution"
+    CALIBRATION = "calibration"
+    ABLATION = "ablation"
+    BASELINE = "baseline"
+
+
+class Claim(StrEnum):
+    """What a probe sets out to show, declared before anything is measured."""
+
+    SUPERIORITY = "superiority"
+    NON_INFERIORITY = "non-inferiority"
+    SHAPE = "shape"
+    DIAGNOSTIC = "diagnostic"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number that must lie in [`low`, `high`]; outside it the probe fails, or warns where `soft`."""
+
+    name: str
+    value: float
+    low: float = -math.inf
+    high: float = math.inf
+    soft: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is a number within the bounds."""
+        return math.isfinite(self.value) and self.low <= self.value <= self.high
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a probe found.
+
+    `raw` is the statistic. `samples` (n,) are its parts, a prompt or a section each, whose mean is
+    `raw`; `reference` (m,) are mean-zero residuals of what the samples were contrasted with, which
+    add their own uncertainty. `bar` is the least effect that counts (superiority) or the most harm
+    that is borne (non-inferiority), in the unit of `raw`. `checks` are further bounds. `note` is a
+    clause for the message. `evidence` must be JSON-ready.
+    """
+
+    raw: float
+    samples: Sequence[float] = ()
+    reference: Sequence[float] = ()
+    bar: float | None = None
+    checks: tuple[Check, ...] = ()
+    base_value: float | None = None
+    tuned_value: float | None = None
+    note: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
