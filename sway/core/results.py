@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -37,6 +37,14 @@ class Reason(StrEnum):
     HARM = "harm"
     SHAPE = "shape"
     NOT_MEASURED = "not measured"
+
+
+def by_checks(checks: Sequence[Check]) -> tuple[Verdict, Reason]:
+    """What checks alone decide: a broken one fails, unless only soft ones are broken, which warns."""
+    broken = [c for c in checks if not c.holds]
+    if not broken:
+        return Verdict.PASS, Reason.HOLDS
+    return (Verdict.WARN if all(c.soft for c in broken) else Verdict.FAIL), Reason.SHAPE
 
 
 class Determinism(StrEnum):

@@ -14,7 +14,8 @@ from typing import Any
 
 from sway.backends.interface import Backend
 from sway.core.errors import RequestError, SkipProbe, SwayError
-from sway.core.probe import Asking, Measurement
+from sway.core.measurement import Measurement
+from sway.core.probe import Asking
 from sway.core.requests import Answer, Answers, Failure, Request
 from sway.core.views import NullDraw
 from sway.engine.progress import Progress

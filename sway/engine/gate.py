@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sway.core.exits import Exit
-from sway.core.probe import Category
+from sway.core.measurement import Category
 from sway.core.results import ProbeResult, SuiteResult, Verdict
 
 

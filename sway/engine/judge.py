@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sway.core.errors import RequestError, SkipProbe, SwayError
-from sway.core.probe import Claim, Measurement, Params, Probe
-from sway.core.results import Interval, NullSummary, ProbeResult, Reason, Verdict
+from sway.core.measurement import Claim, Measurement
+from sway.core.probe import Params, Probe
+from sway.core.results import Interval, NullSummary, ProbeResult, Reason, Verdict, by_checks
 from sway.core.views import NullFamily
 from sway.engine import words
 from sway.engine.score import probe_score
@@ -103,7 +104,7 @@ def _rule(entry: Entry, found: Measurement, nulls: Nulls | None, alpha: float, s
         calibration = calibrate(found.raw, nulls.raw[1.0], better=probe.better, alpha=alpha, log_scale=probe.log_scale)
     interval = mean_interval(found.samples, found.reference, seed=_stream(seed, entry.name))
     if probe.claim in (Claim.SHAPE, Claim.DIAGNOSTIC):
-        verdict, reason = _checks(found)
+        verdict, reason = by_checks(found.checks)
     else:
         verdict, reason = _claim(entry, found, calibration, interval, alpha)
     needed = None
@@ -117,13 +118,6 @@ def _stream(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
 
 
-def _checks(found: Measurement) -> tuple[Verdict, Reason]:
-    broken = [c for c in found.checks if not c.holds]
-    if not broken:
-        return Verdict.PASS, Reason.HOLDS
-    return (Verdict.WARN if all(c.soft for c in broken) else Verdict.FAIL), Reason.SHAPE
-
-
 def _claim(
     entry: Entry, found: Measurement, calibration: Calibration | None, interval: Interval | None, alpha: float
 ) -> tuple[Verdict, Reason]:
@@ -134,7 +128,7 @@ def _claim(
     bar = -math.inf if found.bar is None else sign * found.bar
     if sign * found.raw < bar:
         return Verdict.FAIL, Reason.NEGLIGIBLE if superiority else Reason.HARM
-    checked, reason = _checks(found)
+    checked, reason = by_checks(found.checks)
     if checked is Verdict.FAIL:
         return checked, reason
     if not _near_end(interval, sign) >= bar:

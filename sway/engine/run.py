@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sway import __version__
 from sway.backends.interface import Backend
 from sway.core.errors import NoOpError, PreflightError, SkipProbe
-from sway.core.probe import Category, Claim, Measurement
+from sway.core.measurement import Category, Claim, Measurement
 from sway.core.results import (
     BackendStats,
     Determinism,

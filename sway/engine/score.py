@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
 from sway.core.errors import SwayError
-from sway.core.probe import Category, Claim, Measurement, Probe
+from sway.core.measurement import Category, Claim, Measurement
+from sway.core.probe import Probe
 from sway.core.results import ProbeResult, Score, Verdict
 from sway.stats.calibration import Calibration
 

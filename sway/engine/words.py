@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sway.core.probe import Check, Claim, Measurement, Probe
+from typing import TYPE_CHECKING
+
+from sway.core.measurement import Check, Claim, Measurement
 from sway.core.results import Interval, Reason
-from sway.stats.calibration import Calibration
+
+if TYPE_CHECKING:  # a look at an adapter's files says a sentence too, and must not wait for these
+    from sway.core.probe import Probe
+    from sway.stats.calibration import Calibration
 
 Z_SHOWN = 10.0
 
@@ -31,11 +36,16 @@ def message(
 ) -> str:
     """The whole sentence for one measurement."""
     if probe.claim in (Claim.SHAPE, Claim.DIAGNOSTIC):
-        return _join(found.note, *(_check(c) for c in found.checks if not c.holds)) or "all checks hold"
+        return by_checks(found)
     measured = f"{probe.measures} {number(found.raw)} {probe.unit}".rstrip()
     if interval is not None:
         measured += f" [{number(interval.low)}, {number(interval.high)}]"
     return _join(measured, _decided(probe, found, reason, needed), _noise(probe, calibration), found.note)
+
+
+def by_checks(found: Measurement) -> str:
+    """The sentence for a measurement that checks alone decide."""
+    return _join(found.note, *(_check(c) for c in found.checks if not c.holds)) or "all checks hold"
 
 
 def _join(*clauses: str) -> str:
@@ -46,7 +56,7 @@ def _decided(probe: Probe, found: Measurement, reason: Reason, needed: int | Non
     bar = "" if found.bar is None else _bound(probe, found.bar)
     match reason:
         case Reason.NOISE:
-            return "indistinguishable from noise of the same size"
+            return "no more than noise of the same size does"
         case Reason.NEGLIGIBLE:
             return f"detectable but negligible, needs {bar}"
         case Reason.HARM:

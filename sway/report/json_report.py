@@ -12,8 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from sway.core.results import ProbeResult, SuiteResult
 from sway.engine.gate import Decision
 
-SCHEMA_VERSION = 1
-
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -124,7 +122,7 @@ def to_report(result: SuiteResult, decision: Decision) -> Report:
     """Put a result into the published form."""
     score, determinism = result.score, result.determinism
     return Report(
-        schema_version=SCHEMA_VERSION,
+        schema_version=1,
         sway_version=result.sway_version,
         spec_path=result.spec_path,
         base_model_id=result.base_model_id,

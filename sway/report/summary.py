@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from sway.core.probe import Category, Claim
+from sway.core.measurement import Category, Claim
 from sway.core.results import ProbeResult, Reason, SuiteResult, Verdict
 from sway.engine.gate import Decision
 from sway.engine.words import number, sigma
@@ -51,18 +52,33 @@ class Summary:
 
 def summarize(result: SuiteResult, decision: Decision) -> Summary:
     """Put a result and the gate's decision into words."""
-    overall = result.score.overall
     return Summary(
         verdict=decision.verdict,
         headline=_headline(result, decision),
-        score="no score" if overall is None else f"score {overall:.2f}, {result.score.band}",
-        adapter=result.adapter_id,
-        base=result.base_model_id,
-        spec=result.spec_path,
+        score=_score(result, decision),
+        adapter=_near(result.adapter_id),
+        base=_near(result.base_model_id),
+        spec=_near(result.spec_path),
         reasons=decision.reasons,
         rows=tuple(_row(p) for p in result.probes),
         footer=_footer(result),
     )
+
+
+def _near(path: str) -> str:
+    """A path below the working folder without what leads to it; anything else as it is."""
+    try:
+        return str(Path(path).relative_to(Path.cwd())) if path else path
+    except (ValueError, OSError):
+        return path
+
+
+def _score(result: SuiteResult, decision: Decision) -> str:
+    """The composite; its band would contradict a closed gate and is left out there."""
+    if result.score.overall is None:
+        return "no score"
+    open_gate = decision.verdict in (Verdict.PASS, Verdict.WARN)
+    return f"score {result.score.overall:.2f}" + (f", {result.score.band}" if open_gate else "")
 
 
 def _row(p: ProbeResult) -> Row:
@@ -101,7 +117,7 @@ def _headline(result: SuiteResult, decision: Decision) -> str:
 
 def _faults(result: SuiteResult) -> list[str]:
     said = {
-        (Category.ADHERENCE, Reason.NOISE): "cannot be told from random noise of its own size",
+        (Category.ADHERENCE, Reason.NOISE): "changes the model no more than random noise of its own size does",
         (Category.ADHERENCE, Reason.NEGLIGIBLE): "changes the model too little to matter",
         (Category.ATTRIBUTION, Reason.NOISE): "did not learn its own text more than any other",
         (Category.ATTRIBUTION, Reason.NEGLIGIBLE): "did not learn its own text more than any other",

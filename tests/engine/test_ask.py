@@ -8,7 +8,8 @@ import pytest
 
 from sway.backends.interface import Answered
 from sway.core.errors import RequestError, SkipProbe, SwayError
-from sway.core.probe import Asking, Measurement
+from sway.core.measurement import Measurement
+from sway.core.probe import Asking
 from sway.core.requests import Failure, RollingLogprob, SpanScore
 from sway.core.views import BASE, TUNED, NullDraw, View
 from sway.engine.ask import Task, run_rounds

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sway.core.exits import Exit
-from sway.core.probe import Category
+from sway.core.measurement import Category
 from sway.core.results import Determinism, DeterminismReport, ProbeResult, SuiteResult, Verdict
 from sway.engine.gate import FailOn, decide
 from sway.engine.score import compose, merge_weights

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sway.core.errors import SwayError
-from sway.core.probe import Category
+from sway.core.measurement import Category
 from sway.core.results import ProbeResult, Verdict
 from sway.engine.score import band, compose, merge_weights, read_profile
 
