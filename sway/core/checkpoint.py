@@ -205,6 +205,7 @@ _NAMES = {
         "numpy ndarray": None,
         "numpy dtype": _opaque,
         "_codecs encode": _opaque,
+        "__builtin__ bytes": _opaque,
         **{f"numpy.core.multiarray {name}": _opaque for name in _NUMPY_STATE},
         **{f"numpy._core.multiarray {name}": _opaque for name in _NUMPY_STATE},
         **{f"torch {name}": None for name in (*_DTYPES, *_DTYPE_NAMES)},
