@@ -37,8 +37,8 @@ def demo(folder: Path) -> None:
     for case, spec, verdict in said:
         right = "as it should" if verdict is case.expected else f"expected {case.expected}"
         click.echo(f"  {verdict.upper():5} {case.name:8} {right}; edit {spec} and run: sway gate {spec}")
-    right = all(verdict is case.expected for case, _, verdict in said)
-    click.get_current_context().exit(int(Exit.PASS if right else Exit.NO_VERDICT))
+    as_expected = all(verdict is case.expected for case, _, verdict in said)
+    click.get_current_context().exit(int(Exit.PASS if as_expected else Exit.NO_VERDICT))
 
 
 def _gate(case: Case, spec: Path) -> Verdict:

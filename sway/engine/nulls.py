@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,17 +44,6 @@ class NullSettings:
             for multiplier in self.rank_multipliers
             for index in range(self.runs)
         ]
-
-
-def cache_folder() -> Path | None:
-    """Where null statistics are kept, or None when `SWAY_DISABLE_NULL_CACHE=1`."""
-    if os.environ.get("SWAY_DISABLE_NULL_CACHE") == "1":
-        return None
-    if chosen := os.environ.get("SWAY_NULL_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    if cache := os.environ.get("XDG_CACHE_HOME"):
-        return Path(cache) / "dlm-sway" / "null-stats"
-    return Path("~/.dlm-sway/null-stats").expanduser()
 
 
 def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, context: Context) -> str | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sway import __version__
 from sway.backends.interface import Backend
+from sway.core import folders
 from sway.core.errors import NoOpError, PreflightError, SkipProbe
 from sway.core.measurement import Category, Claim, Measurement
 from sway.core.results import (
@@ -21,7 +22,7 @@ from sway.core.results import (
 )
 from sway.engine.ask import Task, run_rounds
 from sway.engine.judge import Entry, Nulls, judge
-from sway.engine.nulls import NullCache, cache_folder, cache_key
+from sway.engine.nulls import NullCache, cache_key
 from sway.engine.plan import Options, Plan, make_plan
 from sway.engine.progress import Progress, Silent
 from sway.engine.score import compose, merge_weights
@@ -122,7 +123,7 @@ def _preflight_row(fault: PreflightError | NoOpError) -> ProbeResult:
 
 def _ask_all(plan: Plan, backend: Backend, progress: Progress, alpha: float) -> list[ProbeResult]:
     """Ask every probe about the trained adapter and about each null, in the same batches."""
-    cache = NullCache(cache_folder() if plan.nulls.cache else None)
+    cache = NullCache(folders.null_statistics() if plan.nulls.cache else None)
     calibrations = [_Calibration(plan, entry, backend, cache) for entry in plan.model]
     run_rounds([task for c in calibrations for task in c.tasks], backend, progress)
     probes = [c.judged(alpha) for c in calibrations]

@@ -12,7 +12,7 @@ from sway.backends.interface import Identity
 from sway.core.probe import Context
 from sway.core.sections import Section, SectionKind
 from sway.core.views import NullFamily
-from sway.engine.nulls import NullCache, NullSettings, cache_folder, cache_key
+from sway.engine.nulls import NullCache, NullSettings, cache_key
 from sway.probes import REGISTRY
 
 IDENTITY = Identity("base", "adapter", "b" * 64, "a" * 64)
@@ -87,17 +87,6 @@ def test_the_key_does_not_move_with_names_paths_or_verdict_settings() -> None:
 
 def test_unknown_content_is_never_cached() -> None:
     assert cache_key(replace(IDENTITY, base_digest=""), "cpu", PROBE, PARAMS, Context()) is None
-
-
-def test_the_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SWAY_NULL_CACHE_DIR", raising=False)
-    monkeypatch.delenv("SWAY_DISABLE_NULL_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache_folder() == Path("/x/dlm-sway/null-stats")
-    monkeypatch.setenv("SWAY_NULL_CACHE_DIR", "/y")
-    assert cache_folder() == Path("/y")
-    monkeypatch.setenv("SWAY_DISABLE_NULL_CACHE", "1")
-    assert cache_folder() is None
 
 
 def test_the_family_is_part_of_a_draw() -> None:
