@@ -14,14 +14,27 @@ from pathlib import Path
 from random import Random
 
 import yaml
+from pydantic import BaseModel
 
 from sway.core.errors import SwayError
 from sway.core.requests import Chat, Message
 from sway.core.sections import Section
-from sway.demo.phrases import QUESTIONS, SENTENCES, WORDS
 
 _HELD_OUT = 12
+_HERE = resources.files("sway.demo")
 _SLOT = re.compile(r"\{(\w+)\}")
+
+
+class _Question(BaseModel):
+    asks: str
+    answers: str
+    about: str
+
+
+class _Phrases(BaseModel):
+    words: dict[str, tuple[str, ...]]
+    sentences: tuple[str, ...]
+    questions: tuple[_Question, ...]
 
 
 def manual() -> tuple[str, ...]:
@@ -41,13 +54,13 @@ def held_out_manual() -> tuple[str, ...]:
 @cache
 def prose() -> tuple[str, ...]:
     """Paragraphs of everyday English prose, a few hundred characters each."""
-    text = resources.files("sway.demo").joinpath("prose.txt").read_text(encoding="utf-8")
+    text = _HERE.joinpath("prose.txt").read_text(encoding="utf-8")
     return tuple(p.strip() for p in text.split("\n\n") if p.strip())
 
 
 def document() -> Path:
     """The file of sections that the demonstration adapter learns."""
-    return Path(str(resources.files("sway.demo").joinpath("document.yaml")))
+    return Path(str(_HERE.joinpath("document.yaml")))
 
 
 def read_sections(path: Path) -> tuple[Section, ...]:
@@ -61,20 +74,21 @@ def story(rng: Random, sentences: int = 6) -> str:
     >>> story(Random(0), 1) == story(Random(0), 1)
     True
     """
-    hero = dict(zip(("who", "he", "his", "him"), rng.choice(WORDS["hero"]).split("|"), strict=True))
-    lines = (_fill(rng.choice(SENTENCES), rng, hero) for _ in range(sentences))
+    hero = dict(zip(("who", "he", "his", "him"), rng.choice(_phrases().words["hero"]).split("|"), strict=True))
+    lines = (_fill(rng.choice(_phrases().sentences), rng, hero) for _ in range(sentences))
     return " ".join(line[0].upper() + line[1:] for line in lines)
 
 
 def exchange(rng: Random) -> Chat:
     """One question about everyday things, with its answer, drawn from `rng`."""
-    question, answer, kind = rng.choice(QUESTIONS)
-    if kind == "sum":
+    pattern = rng.choice(_phrases().questions)
+    if pattern.about == "sum":
         a, b = rng.randint(1, 20), rng.randint(1, 20)
         known = {"a": str(a), "b": str(b), "sum": str(a + b)}
     else:
-        known = dict(zip(("x", "y"), rng.choice(WORDS[kind]).split("|"), strict=True))
-    return Chat((Message("user", _fill(question, rng, known)), Message("assistant", _fill(answer, rng, known))))
+        known = dict(zip(("x", "y"), rng.choice(_phrases().words[pattern.about]).split("|"), strict=True))
+    question, answer = (_fill(template, rng, known) for template in (pattern.asks, pattern.answers))
+    return Chat((Message("user", question), Message("assistant", answer)))
 
 
 def stories(seed: int, count: int) -> Iterator[str]:
@@ -92,9 +106,14 @@ def exchanges(seed: int, count: int) -> Iterator[Chat]:
 def _fill(template: str, rng: Random, known: dict[str, str]) -> str:
     def word(slot: re.Match[str]) -> str:
         name = slot.group(1)
-        return known[name] if name in known else rng.choice(WORDS[name])
+        return known[name] if name in known else rng.choice(_phrases().words[name])
 
     return _SLOT.sub(word, template)
+
+
+@cache
+def _phrases() -> _Phrases:
+    return _Phrases.model_validate(yaml.safe_load(_HERE.joinpath("phrases.yaml").read_text(encoding="utf-8")))
 
 
 @cache

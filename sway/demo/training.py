@@ -34,14 +34,14 @@ _TEMPLATE = (
 )
 _TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 _WINDOWS = (128, 128, 128, 256, 128, 128, 128, 512)
-_BATCH_TOKENS = 4096
+_BATCH_TOKENS = 1024
 
 
 def train_base(
     folder: Path,
     *,
     seed: int = 0,
-    steps: int = 150,
+    steps: int = 450,
     hidden: int = 128,
     layers: int = 4,
     vocabulary: int = 2048,
@@ -59,7 +59,7 @@ def train_base(
     with repeatable(seed):
         model = LlamaForCausalLM(_config(hidden, layers, vocabulary))
         batches = _windows(_stream(tokenizer, seed), Random(seed))
-        fit(model, batches, steps=steps, lr=4e-3, weight_decay=0.05, on_step=on_step)
+        fit(model, batches, steps=steps, lr=2e-3, weight_decay=0.05, on_step=on_step)
         tokenizer.model_max_length = model.config.max_position_embeddings
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -73,8 +73,8 @@ def train_adapter(
     *,
     r: int = 8,
     alpha: int = 16,
-    steps: int = 120,
-    lr: float = 4e-3,
+    steps: int = 60,
+    lr: float = 6e-3,
     seed: int = 0,
     replay: float = 0.5,
     batch: int = 8,
