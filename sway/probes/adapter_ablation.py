@@ -27,7 +27,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator
 
-from sway.core.probe import Asking, Category, Check, Claim, Context, DivergenceParams, Measurement, probe
+from sway.core.measurement import Category, Check, Claim, Measurement
+from sway.core.probe import Asking, Context, DivergenceParams, probe
 from sway.core.requests import Answers, NextToken
 from sway.core.views import BASE, View
 from sway.probes.evidence import brief

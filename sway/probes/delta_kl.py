@@ -21,7 +21,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from sway.core.probe import Asking, Category, Claim, Context, DivergenceParams, Measurement, probe
+from sway.core.measurement import Category, Claim, Measurement
+from sway.core.probe import Asking, Context, DivergenceParams, probe
 from sway.core.requests import NextToken, TokenDist
 from sway.core.views import BASE, TUNED
 from sway.probes.evidence import brief, clip, fit

@@ -22,7 +22,8 @@ from typing import Literal
 from pydantic import Field
 
 from sway.core.errors import RequestError
-from sway.core.probe import Asking, Category, Claim, Context, Measurement, probe
+from sway.core.measurement import Category, Claim, Measurement
+from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.requests import RollingLogprob, SpanScore
 from sway.core.views import BASE, TUNED

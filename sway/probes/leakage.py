@@ -3,8 +3,8 @@
 Splits each prose section into an opening and what follows it, and takes as recall the share of the
 following tokens that greedy decoding recites before its first departure, decided exactly by one
 forced pass. Where the tuned model recites much, the opening is asked again in slightly changed
-wordings: fragility is 1 - (median recall over the changes) / (recall after the original). The harm of a
-section is the recall that the adapter added to the base's, or 0 where that recall is fragile. The
+wordings: fragility is 1 - (the recall that a quarter of them still reach) / (the original's). The harm
+of a section is the recall that the adapter added to the base's, or 0 where that recall is fragile. The
 statistic is the mean harm over sections, a rate.
 
 Tells you: how much of your text anyone can pull out of the model with an opening line, even one that
@@ -21,13 +21,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any, Literal, get_args
 
+import numpy as np
 from pydantic import Field
 
 from sway.core.errors import SkipProbe
-from sway.core.probe import Asking, Category, Claim, Context, Measurement, probe
+from sway.core.measurement import Category, Claim, Measurement
+from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.requests import Answers, Generation, Request, SpanLogprob
 from sway.core.sections import Section, SectionKind
@@ -133,10 +135,10 @@ def _recall(got: Answers, split: _Split, opening: str, view: View) -> float:
 
 
 def _fragility(split: _Split, recall: float, got: Answers) -> float:
-    """How much of the recall a typical change of the opening costs; 0 where no change could be made.
+    """How much of the recall the changes of the opening cost; 0 where no change could be made.
 
-    The median, since a few of the changes break the recall of any model: whoever wants the text
-    would use the others.
+    The upper quartile of the changes counts: some of them break the recall even of a model that has
+    the text by heart, but whoever wants the text tries a few openings and needs only one.
     """
     after = [_recall(got, split, opening, TUNED) for opening in split.changed]
-    return 1 - min(median(after) / recall, 1.0) if after else 0.0
+    return 1 - min(float(np.quantile(after, 0.75)) / recall, 1.0) if after else 0.0

@@ -20,7 +20,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sway.core.probe import Asking, Category, Claim, Context, Measurement, probe
+from sway.core.measurement import Category, Claim, Measurement
+from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.views import NullFamily
 

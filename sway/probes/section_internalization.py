@@ -25,7 +25,8 @@ from typing import Any
 from pydantic import Field
 
 from sway.core.errors import SkipProbe
-from sway.core.probe import Asking, Category, Check, Claim, Context, Measurement, probe
+from sway.core.measurement import Category, Check, Claim, Measurement
+from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.sections import Section, SectionKind
 from sway.probes.evidence import brief, clip, fit

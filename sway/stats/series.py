@@ -41,19 +41,24 @@ def convergence_ratio(losses: Sequence[float], window: int) -> float:
 def instability_events(losses: Sequence[float], window: int, factor: float) -> list[int]:
     """Indices (into `losses`) of rises greater than `factor` times the median step-to-step change around them.
 
-    The median is over the absolute changes of `window` steps centred on the rise. Raises ValueError
-    as `smoothness` does.
+    The median is over the absolute changes of `window` steps centred on the rise. The loss must also
+    stand that far above the median of the `window` losses before it: the way back from a dip is no
+    event. Raises ValueError as `smoothness` does.
 
     >>> instability_events([5, 4.9, 4.8, 4.7, 9.0, 4.6, 4.5, 4.4], window=6, factor=3)
     [4]
+    >>> instability_events([5, 4.9, 4.8, 1.0, 4.7, 4.6, 4.5, 4.4], window=6, factor=3)
+    []
     """
-    change = np.diff(_series(losses))
+    series = _series(losses)
+    change = np.diff(series)
     width = max(3, min(window, len(change))) | 1
     padded = np.pad(np.abs(change), width // 2, mode="reflect" if len(change) > width // 2 else "edge")
-    typical = np.median(sliding_window_view(padded, width), axis=-1)
+    before = np.median(sliding_window_view(np.pad(series[:-1], (width - 1, 0), mode="edge"), width), axis=-1)
     # Below this a change is rounding: a series that stands still has no spikes.
     rounding = 1e-9 * max(float(np.abs(change).max()), 1e-300)
-    return [int(i) + 1 for i in np.flatnonzero(change > np.maximum(factor * typical, rounding))]
+    limit = np.maximum(factor * np.median(sliding_window_view(padded, width), axis=-1), rounding)
+    return [int(i) + 1 for i in np.flatnonzero((change > limit) & (series[1:] - before > limit))]
 
 
 def _series(losses: Sequence[float]) -> NDArray[np.float64]:

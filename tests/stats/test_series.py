@@ -41,6 +41,18 @@ def test_only_the_spike_is_an_event():
     assert instability_events(calm, 10, 3) == [30]
 
 
+def test_noise_is_seldom_an_event():
+    rng = np.random.default_rng(1)
+    runs = [1 + 3 * np.exp(-np.arange(200) / 40) + rng.normal(0, 0.1, 200) for _ in range(50)]
+    assert np.mean([len(instability_events(run, 10, 3)) for run in runs]) < 1
+
+
+def test_a_step_to_a_higher_level_is_one_event():
+    calm = np.linspace(4, 1, 60) + 0.02 * np.sin(np.arange(60))
+    calm[30:] += 2
+    assert instability_events(calm, 10, 3) == [30]
+
+
 def test_a_series_that_stands_still_has_no_events():
     assert instability_events([2.0] * 20, 10, 3) == []
     assert smoothness([2.0] * 20) == 1
