@@ -74,7 +74,7 @@ def train_adapter(
     r: int = 8,
     alpha: int = 16,
     steps: int = 60,
-    lr: float = 6e-3,
+    lr: float = 2.5e-3,
     seed: int = 0,
     replay: float = 0.5,
     batch: int = 8,
@@ -110,9 +110,17 @@ def train_adapter(
     return folder
 
 
-def broken_adapter(base: Path, sections: Sequence[Section], folder: Path, *, seed: int = 0, steps: int = 30) -> Path:
+def broken_adapter(
+    base: Path,
+    sections: Sequence[Section],
+    folder: Path,
+    *,
+    seed: int = 0,
+    steps: int = 30,
+    on_step: Progress | None = None,
+) -> Path:
     """Train an adapter that collapses, because its learning rate is about a hundred times too large."""
-    return train_adapter(base, sections, folder, steps=steps, lr=0.5, seed=seed, replay=0.0)
+    return train_adapter(base, sections, folder, steps=steps, lr=0.5, seed=seed, replay=0.0, on_step=on_step)
 
 
 def _config(hidden: int, layers: int, vocabulary: int) -> Any:

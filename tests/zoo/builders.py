@@ -131,6 +131,7 @@ ADAPTERS: dict[str, Builder] = {
     "one_step": trained(steps=1),
     "wrong_document": wrong_document,
     "collapsed": collapsed,
+    "forgetter": trained(replay=0.0, lr=6e-3),
     "b_times_8": b_times(8.0),
     "nan": not_a_number,
     "shape_mismatch": shape_mismatch,
