@@ -62,7 +62,7 @@ def refreshed(text: str) -> str:
 
 def probes_page() -> str:
     """docs/probes.md: every probe's own documentation."""
-    from sway.probes import REGISTRY
+    from sway.probes.registry import REGISTRY
 
     head = "# The probes\n\nThis page is what `sway explain` says of each probe.\n\n"
     table = block("sway list-probes --format md")

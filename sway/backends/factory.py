@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sway.backends.interface import Backend
 from sway.core.errors import BackendError, MissingExtraError, SwayError
-from sway.core.model import ModelSpec
+
+if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must not wait for these
+    from sway.backends.interface import Backend
+    from sway.core.model import ModelSpec
 
 
 def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threads: int | None = None) -> Backend:
@@ -51,6 +53,8 @@ def _dummy(base: ModelSpec, tuned: ModelSpec) -> Backend:
 
 def _custom(base: ModelSpec, tuned: ModelSpec) -> Backend:
     """Import `package.module:Class` from the spec's `entry_point` and call it as `Class(base, tuned)`."""
+    from sway.backends.interface import Backend
+
     where, name = "models.ft.entry_point", tuned.entry_point or ""
     module, _, attribute = name.partition(":")
     if not module or not attribute:

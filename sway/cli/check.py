@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sway.core.exits import Exit
-from sway.core.results import ProbeResult, Reason, Verdict
+if TYPE_CHECKING:  # the files alone are looked at without loading an engine
+    from sway.cli.disk import Diagnosis
+    from sway.core.results import SuiteResult
+    from sway.engine.gate import Decision
 
 
 @click.command(short_help="Is there anything in this adapter? No spec needed.")
@@ -22,56 +25,53 @@ def check(
 ) -> None:
     """Diagnose ADAPTER from its files, then hold it against random adapters of its own size.
 
-    Exits 0 for an adapter that changes the model, 1 for one that is broken or indistinguishable
-    from noise, 2 for unusable input, 3 where no verdict is possible.
+    Exits 0 for an adapter that changes the model, 1 for one that is broken or no more than noise, 2 for unusable
+    input, 3 where no verdict is possible.
     """
-    from sway.cli.quick import diagnose, disk_suite, suite_for
+    from sway.cli import disk
 
-    loaded = disk_suite(adapter, base)
+    found = disk.inspect(adapter)
+    diagnoses = disk.diagnose(found)
     if no_model:
-        results = diagnose(loaded)
-        _show_disk(results)
-        click.get_current_context().exit(int(_disk_exit(results)))
-    _banner(diagnose(loaded))
+        _show(diagnoses)
+        click.get_current_context().exit(int(disk.exit_code(diagnoses)))
+    _alert(diagnoses)
+    from sway.cli.quick import quick_suite
     from sway.cli.session import judge_spec, report
     from sway.engine.plan import Options
 
-    result, decision = judge_spec(suite_for(loaded, prompts), Options(thorough=thorough, threads=threads))
+    result, decision = judge_spec(quick_suite(found, base, prompts), Options(thorough=thorough, threads=threads))
     report(result, decision)
-    click.echo(_one_line(result.probes))
+    click.echo(_one_line(result, decision))
     click.get_current_context().exit(int(decision.exit))
 
 
-def _show_disk(results: list[ProbeResult]) -> None:
+def _show(diagnoses: list[Diagnosis]) -> None:
     from sway.core.text import printable
 
-    for r in results:
-        click.echo(f"{r.verdict.value:5} {r.name}: {printable(r.message)}")
+    for d in diagnoses:
+        click.echo(f"{d.verdict.value:5} {d.name}: {printable(d.message)}")
 
 
-def _disk_exit(results: list[ProbeResult]) -> Exit:
-    verdicts = {r.verdict for r in results}
-    if Verdict.FAIL in verdicts:
-        return Exit.GATE_FAILED
-    return Exit.NO_VERDICT if Verdict.ERROR in verdicts else Exit.PASS
-
-
-def _banner(results: list[ProbeResult]) -> None:
+def _alert(diagnoses: list[Diagnosis]) -> None:
     """Say on top what makes the numbers below doubtful."""
     from sway.core.text import printable
 
-    for r in results:
-        if r.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR):
-            click.secho(f"PRE-RUN ALERT  {r.name}: {printable(r.message)}", fg="yellow", bold=True)
+    for d in diagnoses:
+        if d.verdict.value in ("fail", "warn", "error"):
+            click.secho(f"PRE-RUN ALERT  {d.name}: {printable(d.message)}", fg="yellow", bold=True)
 
 
-def _one_line(probes: tuple[ProbeResult, ...]) -> str:
-    changed = next((p for p in probes if p.kind == "delta_kl"), None)
+def _one_line(result: SuiteResult, decision: Decision) -> str:
+    from sway.core.verdicts import Reason
+    from sway.engine.words import sigma
+
+    changed = next((p for p in result.probes if p.kind == "delta_kl"), None)
     if changed is None or not changed.verdict.measured:
         return "verdict: none, the adapter could not be measured"
     if changed.reason is Reason.NOISE:
         return "verdict: indistinguishable from a null adapter"
-    from sway.engine.words import sigma
-
     z = f"{sigma(changed.z_score)} sigma above noise" if changed.z_score is not None else "above noise"
-    return f"verdict: {z}"
+    if changed.reason is Reason.NEGLIGIBLE:
+        return f"verdict: {z}, but too small to matter"
+    return f"verdict: {z}" + ("" if decision.exit == 0 else ", but it does harm")

@@ -8,7 +8,7 @@ import click
 
 from sway.cli.session import judge_spec, report, shown_progress
 from sway.core.exits import Exit
-from sway.core.results import Verdict
+from sway.core.verdicts import Verdict
 from sway.demo.story import Case, prepare
 from sway.engine.plan import Options
 from sway.suite.loader import load_spec

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sway.suite.loader import load_spec
 
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.engine.gate import FailOn
 from sway.engine.plan import Options
+from sway.suite.loader import load_spec
 
 
 @click.command(short_help="Pass or fail, as an exit code.")

@@ -58,8 +58,8 @@ def render(starter: _Starter) -> str:
     """
     from sway.core.templates import environment
     from sway.core.text import printable
-    from sway.probes.gradient_ghost import STATE_FILE
     from sway.probes.packs import check_prompts
+    from sway.probes.undertraining import STATE_FILE
 
     folder = starter.adapter.expanduser().resolve()
     return (

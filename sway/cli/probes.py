@@ -28,7 +28,7 @@ def list_probes(form: str) -> None:
 
 def _ordered(registry: Registry) -> list[Probe]:
     """By category in the order of `Category`, then by name."""
-    from sway.core.probe import Category
+    from sway.core.measurement import Category
 
     return sorted(registry.values(), key=lambda p: (list(Category).index(p.category), p.kind))
 

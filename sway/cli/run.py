@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 from rich import box
 from rich.table import Table
-from sway.cli.console import console
-from sway.suite.loader import load_spec
-from sway.suite.spec import LoadedSpec
 
+from sway.cli.console import console
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.engine.plan import Forecast, Options, forecast, make_plan
+from sway.suite.loader import load_spec
+from sway.suite.spec import LoadedSpec
 
 
 @click.command(short_help="Measure a suite and show the report.")

@@ -11,11 +11,10 @@ from typing import TypeVar
 
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from sway.cli.console import console, is_terminal
-from sway.suite.spec import LoadedSpec
 
 from sway import backends
 from sway.backends.interface import Backend
+from sway.cli.console import console, is_terminal
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
 from sway.engine.gate import Decision, FailOn, decide
@@ -25,6 +24,7 @@ from sway.engine.run import run_suite
 from sway.report import json_report
 from sway.report.summary import summarize
 from sway.report.terminal import show
+from sway.suite.spec import LoadedSpec
 
 Command = TypeVar("Command", bound=Callable[..., object])
 JUDGING = (

@@ -19,23 +19,9 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sway.core.measurement import Category, Check, Claim, Measurement
+from sway.core.measurement import Category, Claim, Measurement
 from sway.core.requests import Answers, Request
 from sway.core.sections import Section
-
-__all__ = [
-    "Asking",
-    "Category",
-    "Check",
-    "Claim",
-    "Context",
-    "DivergenceParams",
-    "Measurement",
-    "Params",
-    "Probe",
-    "ProbeFunction",
-    "probe",
-]
 
 
 class Params(BaseModel):

@@ -2,49 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from sway.core.measurement import Category, Check, Claim
+from sway.core.verdicts import Reason, Verdict
 from sway.core.views import NullFamily
-
-
-class Verdict(StrEnum):
-    """The outcome of one probe."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    WARN = "warn"
-    SKIP = "skip"
-    ERROR = "error"
-
-    @property
-    def measured(self) -> bool:
-        """Whether the probe reached a judgement on the adapter."""
-        return self in (Verdict.PASS, Verdict.FAIL, Verdict.WARN)
-
-
-class Reason(StrEnum):
-    """Why the judge decided as it did; renderers and advice key on it, never on a message."""
-
-    HOLDS = "holds"
-    NOISE = "noise"
-    NEGLIGIBLE = "negligible"
-    INCONCLUSIVE = "inconclusive"
-    HARM = "harm"
-    SHAPE = "shape"
-    NOT_MEASURED = "not measured"
-
-
-def by_checks(checks: Sequence[Check]) -> tuple[Verdict, Reason]:
-    """What checks alone decide: a broken one fails, unless only soft ones are broken, which warns."""
-    broken = [c for c in checks if not c.holds]
-    if not broken:
-        return Verdict.PASS, Reason.HOLDS
-    return (Verdict.WARN if all(c.soft for c in broken) else Verdict.FAIL), Reason.SHAPE
 
 
 class Determinism(StrEnum):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sway.core.errors import SwayError
-from sway.core.results import Verdict
 from sway.core.templates import environment
+from sway.core.verdicts import Verdict
 from sway.demo import text
 
 Advance = Callable[[str, int, int], None]

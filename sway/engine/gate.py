@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from sway.core.exits import Exit
 from sway.core.measurement import Category
-from sway.core.results import ProbeResult, SuiteResult, Verdict
+from sway.core.results import ProbeResult, SuiteResult
+from sway.core.verdicts import Verdict
 
 
 class FailOn(StrEnum):

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from sway.core.errors import RequestError, SkipProbe, SwayError
 from sway.core.measurement import Claim, Measurement
 from sway.core.probe import Params, Probe
-from sway.core.results import Interval, NullSummary, ProbeResult, Reason, Verdict, by_checks
+from sway.core.results import Interval, NullSummary, ProbeResult
+from sway.core.verdicts import Reason, Verdict, by_checks
 from sway.core.views import NullFamily
 from sway.engine import words
 from sway.engine.score import probe_score

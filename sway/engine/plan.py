@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from sway.core.errors import SwayError
 from sway.core.probe import Context
 from sway.core.requests import NextToken, Request
-from sway.core.results import ProbeResult, Verdict
+from sway.core.results import ProbeResult
+from sway.core.verdicts import Verdict
 from sway.core.views import NullDraw
 from sway.engine.ask import Task
 from sway.engine.judge import Entry
 from sway.engine.nulls import DEFAULT_RUNS, THOROUGH_RUNS, NullSettings
-from sway.probes import REGISTRY
 from sway.probes.null_adapter import Params as NullParams
+from sway.probes.registry import REGISTRY
 from sway.suite.spec import LoadedSpec
 
 

@@ -11,15 +11,8 @@ from sway.backends.interface import Backend
 from sway.core import folders
 from sway.core.errors import NoOpError, PreflightError, SkipProbe
 from sway.core.measurement import Category, Claim, Measurement
-from sway.core.results import (
-    BackendStats,
-    Determinism,
-    DeterminismReport,
-    ProbeResult,
-    Reason,
-    SuiteResult,
-    Verdict,
-)
+from sway.core.results import BackendStats, Determinism, DeterminismReport, ProbeResult, SuiteResult
+from sway.core.verdicts import Reason, Verdict
 from sway.engine.ask import Task, run_rounds
 from sway.engine.judge import Entry, Nulls, judge
 from sway.engine.nulls import NullCache, cache_key
@@ -73,11 +66,6 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
         alpha=alpha,
         omnibus_p=_omnibus(plan, probes),
     )
-
-
-def run_disk(loaded: LoadedSpec, options: Options) -> list[ProbeResult]:
-    """Run the probes that read files alone."""
-    return _judge_disk(make_plan(loaded, options), loaded.spec.defaults.alpha)
 
 
 def _judge_disk(plan: Plan, alpha: float) -> list[ProbeResult]:

@@ -9,7 +9,8 @@ from statistics import NormalDist
 from sway.core.errors import SwayError
 from sway.core.measurement import Category, Claim, Measurement
 from sway.core.probe import Probe
-from sway.core.results import ProbeResult, Score, Verdict
+from sway.core.results import ProbeResult, Score
+from sway.core.verdicts import Verdict
 from sway.stats.calibration import Calibration
 
 DEFAULT_WEIGHTS: Mapping[Category, float] = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sway.core.measurement import Check, Claim, Measurement
-from sway.core.results import Interval, Reason
+from sway.core.verdicts import Reason
 
 if TYPE_CHECKING:  # a look at an adapter's files says a sentence too, and must not wait for these
     from sway.core.probe import Probe
+    from sway.core.results import Interval
     from sway.stats.calibration import Calibration
 
 Z_SHOWN = 10.0

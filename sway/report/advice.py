@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sway.core.results import ProbeResult, Reason, Verdict
+from sway.core.results import ProbeResult
+from sway.core.verdicts import Reason, Verdict
 
 BY_KIND: dict[tuple[str, Reason], str] = {
     ("section_internalization", Reason.NOISE): (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sway.core.measurement import Category, Claim
-from sway.core.results import ProbeResult, Reason, SuiteResult, Verdict
+from sway.core.results import ProbeResult, SuiteResult
+from sway.core.verdicts import Reason, Verdict
 from sway.engine.gate import Decision
 from sway.engine.words import number, sigma
 from sway.report.advice import advise

@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sway.core.results import Verdict
 from sway.core.text import printable
+from sway.core.verdicts import Verdict
 from sway.report.summary import Row, Summary
 
 STYLE = {

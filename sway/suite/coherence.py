@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from sway.core.measurement import Category
 from sway.core.model import ModelSpec
-from sway.core.probe import Category
 from sway.suite.problems import Problems
 from sway.suite.registry import Registry
 from sway.suite.spec import Defaults, Entry, Models

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sway.core.probe import Category, Params
+from sway.core.measurement import Category
+from sway.core.probe import Params
 from sway.suite.problems import Problems, nearest
 from sway.suite.registry import Registry
 from sway.suite.resolve import resolve_params

@@ -11,6 +11,6 @@ Registry = Mapping[str, Probe]
 
 def standard() -> Registry:
     """The probes that come with sway, by kind. Loads all of them, which an unreadable spec should not cost."""
-    from sway.probes import REGISTRY
+    from sway.probes.registry import REGISTRY
 
     return REGISTRY

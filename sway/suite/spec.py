@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
 
+from sway.core.measurement import Category
 from sway.core.model import ModelSpec
-from sway.core.probe import Category, Params
+from sway.core.probe import Params
 from sway.core.sections import Section
 from sway.suite.problems import NodePath, nearest
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from sway.probes import REGISTRY
+from sway.probes.registry import REGISTRY
 
 
 def test_every_probe_is_listed_in_every_format(call):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sway.core.exits import Exit
 from sway.core.measurement import Category
-from sway.core.results import Determinism, DeterminismReport, ProbeResult, SuiteResult, Verdict
+from sway.core.results import Determinism, DeterminismReport, ProbeResult, SuiteResult
+from sway.core.verdicts import Verdict
 from sway.engine.gate import FailOn, decide
 from sway.engine.score import compose, merge_weights
 

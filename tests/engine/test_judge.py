@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sway.core.errors import RequestError, SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
 from sway.core.probe import Params, Probe
-from sway.core.results import ProbeResult, Reason, Verdict
+from sway.core.results import ProbeResult
+from sway.core.verdicts import Reason, Verdict
 from sway.core.views import NullFamily
 from sway.engine.judge import Entry, Nulls, judge
 

@@ -13,7 +13,7 @@ from sway.core.probe import Context
 from sway.core.sections import Section, SectionKind
 from sway.core.views import NullFamily
 from sway.engine.nulls import NullCache, NullSettings, cache_key
-from sway.probes import REGISTRY
+from sway.probes.registry import REGISTRY
 
 IDENTITY = Identity("base", "adapter", "b" * 64, "a" * 64)
 PROBE = REGISTRY["delta_kl"]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from sway.core.errors import SwayError
 from sway.core.measurement import Category
-from sway.core.results import ProbeResult, Verdict
+from sway.core.results import ProbeResult
+from sway.core.verdicts import Verdict
 from sway.engine.score import band, compose, merge_weights, read_profile
 
 

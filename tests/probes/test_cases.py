@@ -15,7 +15,7 @@ from sway.core.errors import SkipProbe, SwayError
 from sway.core.probe import Context
 from sway.core.views import NullFamily
 from sway.engine.judge import Entry, Nulls, judge
-from sway.probes import REGISTRY
+from sway.probes.registry import REGISTRY
 from sway.stats.text import split_between_words
 from tests.fakes import World, drive, instruction, jitter, preference, prose
 

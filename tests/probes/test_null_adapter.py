@@ -1,6 +1,6 @@
 import pytest
 
-from sway.core.probe import Category
+from sway.core.measurement import Category
 from sway.core.views import NullFamily
 from sway.probes.null_adapter import Params, null_adapter
 from tests.fakes import drive, refuse

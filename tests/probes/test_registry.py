@@ -4,8 +4,9 @@ import sys
 import pytest
 
 from sway.core.errors import SwayError
-from sway.core.probe import Claim, Params
-from sway.probes import REGISTRY, get
+from sway.core.measurement import Claim
+from sway.core.probe import Params
+from sway.probes.registry import REGISTRY, get
 
 PROBES = pytest.mark.parametrize("probe", REGISTRY.values(), ids=REGISTRY)
 

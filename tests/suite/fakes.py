@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sway.core.probe import Category, Claim, DivergenceParams, Measurement, Params, Probe
+from sway.core.measurement import Category, Claim, Measurement
+from sway.core.probe import DivergenceParams, Params, Probe
 
 
 class Case(BaseModel):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from sway.core.errors import SpecError
-from sway.probes import REGISTRY as STANDARD
+from sway.probes.registry import REGISTRY as STANDARD
 from sway.suite.loader import load_spec, spec_from_data
 from sway.suite.schema import json_schema
 from tests.suite.conftest import MODELS, SUITE
