@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import sway.backends.hf  # noqa: F401  # sets how threads wait, before torch is imported
+
 import torch  # isort: skip
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -77,9 +78,7 @@ def make_llama(folder, **settings):
 def gpt2(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpt2")
     torch.manual_seed(8)
-    config = GPT2Config(
-        vocab_size=300, n_positions=128, n_embd=48, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=1
-    )
+    config = GPT2Config(vocab_size=300, n_positions=128, n_embd=48, n_layer=2, n_head=4, bos_token_id=0, eos_token_id=1)
     sharpen(GPT2LMHeadModel(config)).save_pretrained(folder)
     save_tokenizer(folder)
     return folder

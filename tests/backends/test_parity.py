@@ -114,8 +114,7 @@ def test_a_scaled_view_scales_pefts_update(llama, lora, backend, scale):
 def test_scaled_views_start_at_the_base_and_pass_the_tuned(llama, make_adapter, kind):
     backend = open_backend(llama, make_adapter(llama, name=kind, **KINDS[kind]))
     base, near, tuned, almost = (
-        answer.logprobs
-        for answer in ask(backend, *(RollingLogprob(View(s), TEXT) for s in (0.0, 1e-4, 1.0, 0.9999)))
+        answer.logprobs for answer in ask(backend, *(RollingLogprob(View(s), TEXT) for s in (0.0, 1e-4, 1.0, 0.9999)))
     )
     assert 0 < np.abs(near - base).max() < 0.01 < np.abs(tuned - base).max()
     assert 0 < np.abs(almost - tuned).max() < 0.01

@@ -10,7 +10,7 @@ import torch
 
 from sway.core.views import View
 
-MAX_ROWS = 64
+MAX_ROWS = 128
 
 
 class Sized(Protocol):

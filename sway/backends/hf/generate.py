@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from sway.backends.hf.plan import MIN_ROWS, Group, clip
-from sway.backends.hf.runner import Runner, chunks
+from sway.backends.hf.runner import CHUNK, Runner, chunks
 from sway.backends.hf.score import NOT_FINITE
 from sway.backends.hf.text import Ids, Text
 from sway.core.requests import Answer, Failure, Generated, Generation, Request
 
-_BUCKET = 16
+_BUCKET = 32
 _NUCLEUS = 1024
 
 
@@ -119,7 +119,7 @@ class Writer:
         """Give every line its next token, from logits that come in chunks of lines."""
         start = 0
         for logits in steps:
-            some = lines[start : start + 64]
+            some = lines[start : start + CHUNK]
             likeliest = logits.argmax(-1).tolist()
             finite = torch.isfinite(logits.amax(-1)).tolist()
             for index, line in enumerate(some):

@@ -1,7 +1,7 @@
 """Runs one loaded model: hidden states of a batch of rows, then logits of chosen positions only.
 
 The model's own code runs up to its output layer, whose product over the vocabulary is held back and done
-afterwards for the positions asked for, in chunks of at most 64 rows.
+afterwards for the positions asked for, in chunks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sway.backends.hf.plan import MIN_ROWS, Group, Plan
 from sway.core.errors import BackendError
 from sway.core.views import View
 
-CHUNK = 64
+CHUNK = 128
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Runner:
         return self.hidden(ids, groups, use_cache=False)[0]
 
     def logits(self, hidden: torch.Tensor, groups: list[Group]) -> torch.Tensor:
-        """Logits (m, V) in float32 of hidden states (n, H), n <= 64, m = max(n, 16): the rows beyond n are padding."""
+        """Logits (m, V) in float32 of hidden states (n, H), m = max(n, 16): the rows beyond n are padding."""
         rows = hidden.shape[0]
         if rows < MIN_ROWS:
             hidden = torch.nn.functional.pad(hidden, (0, 0, 0, MIN_ROWS - rows))
@@ -132,9 +132,9 @@ class Runner:
 
 
 def chunks(total: int) -> Iterator[tuple[int, int]]:
-    """Ranges of at most 64 that cover `total`.
+    """Ranges of at most `CHUNK` that cover `total`.
 
     >>> list(chunks(130))
-    [(0, 64), (64, 128), (128, 130)]
+    [(0, 128), (128, 130)]
     """
     return ((low, min(low + CHUNK, total)) for low in range(0, total, CHUNK))
