@@ -116,9 +116,10 @@ class _Spread:
         total = a + b
         if total == 0:
             return cls(0.0, n - 1.0, 1.0)
-        df = total**2 / (a**2 / (n - 1) + (b**2 / (m - 1) if m else 0.0))
-        plug_in = a * (n - 1) / n + (b * (m - 1) / m if m else 0.0)
-        return cls(math.sqrt(total), df, math.sqrt(total / plug_in))
+        own, other = a / total, b / total
+        df = 1 / (own**2 / (n - 1) + (other**2 / (m - 1) if m else 0.0))
+        plug_in = own * (n - 1) / n + (other * (m - 1) / m if m else 0.0)
+        return cls(math.sqrt(total), df, math.sqrt(1 / plug_in))
 
 
 def _variance_of_mean(values: FloatArray) -> float:
@@ -142,6 +143,7 @@ def _tails(means: FloatArray, center: float, x: FloatArray, r: FloatArray, reach
     edge = 0.5 / len(means)
     bias = normal.inv_cdf(min(max(below, edge), 1 - edge))
     pull = np.concatenate([(x - x.mean()) / len(x), (r.mean() - r) / len(r)]) if len(r) else (x - x.mean()) / len(x)
+    pull = pull / np.abs(pull).max()
     acceleration = float((pull**3).sum() / (6 * (pull**2).sum() ** 1.5))
 
     def level(z: float) -> float:
