@@ -59,7 +59,8 @@ DIVERGENCES: Mapping[str, Callable[[ArrayLike, ArrayLike], float]] = MappingProx
 
 
 def _relative_entropy(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    held = p > 0
+    # A mass too small for full precision has no share in the sum, and half of it may be no number at all.
+    held = p > np.finfo(np.float64).tiny * 4
     return float(np.sum(p[held] * (np.log(p[held]) - np.log(q[held]))))
 
 
