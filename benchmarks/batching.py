@@ -9,8 +9,6 @@ that one sequence, take the full logits. Both paths answer the same questions in
 
 from __future__ import annotations
 
-import sway.backends.hf  # noqa: F401  # sets how threads wait, before torch is imported
-
 import argparse
 import tempfile
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import sway.backends.hf  # noqa: F401  # sets how threads wait, before torch is imported
 from sway.backends import build
 from sway.backends.adapter import read_adapter
 from sway.backends.hf.backend import HFBackend
@@ -174,7 +173,10 @@ def build_model(folder: Path, layers: int) -> None:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
-        vocab_size=1000, special_tokens=["<s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=1000,
+        special_tokens=["<s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>").save_pretrained(folder)

@@ -6,27 +6,19 @@ Nothing is unpickled or executed. Tensors come out as float32, since peft comput
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from sway.backends.adapter_config import AdapterConfig, read_config
+from sway.backends.tensors import WEIGHTS_NAME, Array, read_tensors
 from sway.core.errors import AdapterError, NoOpError, PreflightError
 
-Array = NDArray[np.float32]
-
-WEIGHTS_NAME = "adapter_model.safetensors"
-MAX_WEIGHTS_BYTES = 8 << 30
-_PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pth")
 _PREFIX = "base_model.model."
 _EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out", "word_embeddings")
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 _ROLES = {
     "lora_A.weight": "a",
     "lora_B.weight": "b",
@@ -114,7 +106,7 @@ def read_adapter(folder: Path | str) -> Adapter:
         what = "the adapter is not a folder" if folder.exists() else "the adapter folder does not exist"
         raise AdapterError(what, where=str(folder), mend="give the folder that peft's save_pretrained wrote")
     config, config_bytes = read_config(folder)
-    tensors, weights = _read_tensors(folder)
+    tensors, weights = read_tensors(folder)
     parts, saved = _group(tensors, config, str(folder / WEIGHTS_NAME))
     updates = {m: _update(m, p, config, str(folder / WEIGHTS_NAME)) for m, p in sorted(parts.items())}
     if not updates and not saved:
@@ -141,46 +133,6 @@ def check_effect(adapter: Adapter) -> None:
         raise NoOpError(what, where=str(adapter.folder), mend="train it: lora_B starts at zero and has not moved")
 
 
-def _read_tensors(folder: Path) -> tuple[dict[str, Array], memoryview]:
-    path = folder / WEIGHTS_NAME
-    if not path.is_file():
-        pickle = next((name for name in _PICKLES if (folder / name).exists()), None)
-        if pickle:
-            what = f"only {pickle} is there, a pickle, which can run code when it is opened; it is left alone"
-            raise AdapterError(what, where=str(folder), mend=f"convert it to {WEIGHTS_NAME} where you trust it")
-        mend = "give the folder that peft's save_pretrained wrote"
-        raise AdapterError(f"has no {WEIGHTS_NAME}", where=str(folder), mend=mend)
-    if path.stat().st_size > MAX_WEIGHTS_BYTES:
-        raise AdapterError("is larger than 8 GiB", where=str(path), mend="is it an adapter, or a merged model?")
-    try:
-        with safe_open(str(path), framework="numpy"):  # checks the header, the offsets and the length
-            pass
-        raw = memoryview(path.read_bytes())
-        return dict(_views(raw, str(path))), raw
-    except (SafetensorError, OSError, ValueError) as error:
-        what = f"is not a whole safetensors file: {error}"
-        raise AdapterError(what, where=str(path), mend="copy or save the adapter again") from None
-
-
-def _views(raw: memoryview, where: str) -> Iterator[tuple[str, Array]]:
-    """The tensors of a file whose header `safetensors` has checked, as float32.
-
-    The library cannot hand bfloat16 to NumPy, so arrays are laid over the bytes it has vouched for.
-    """
-    start = 8 + int.from_bytes(raw[:8], "little")
-    for name, entry in json.loads(bytes(raw[8:start])).items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] not in _DTYPES:
-            mend = "save the adapter in float32, float16 or bfloat16"
-            raise AdapterError(f"{name} is stored as {entry['dtype']}", where=where, mend=mend)
-        low, high = entry["data_offsets"]
-        flat = np.frombuffer(raw[start + low : start + high], dtype=_DTYPES[entry["dtype"]])
-        if entry["dtype"] == "BF16":
-            flat = (flat.astype("<u4") << 16).view("<f4")
-        yield name, np.asarray(flat, dtype=np.float32).reshape(entry["shape"])
-
-
 def _group(
     tensors: Mapping[str, Array], config: AdapterConfig, where: str
 ) -> tuple[dict[str, dict[str, Array]], dict[str, dict[str, Array]]]:
@@ -193,6 +145,8 @@ def _group(
         owner = _saved_module(name, config.modules_to_save)
         if role:
             part = updates.setdefault(name.removesuffix("." + role), {})
+            if _ROLES[role] in part:
+                raise AdapterError(f"{full} is stored twice", where=where, mend="save the adapter again")
             part[_ROLES[role]] = tensor
             if role.startswith("lora_embedding"):
                 part["embedding"] = tensor
@@ -201,6 +155,10 @@ def _group(
         else:
             mend = "sway accounts for every tensor, so that no effect is left out unseen"
             raise AdapterError(f"{full} is not a tensor of a supported adapter", where=where, mend=mend)
+    lost = [name for name in config.modules_to_save if not any(owner.endswith(name) for owner in saved)]
+    if lost:
+        what = f"modules_to_save names {lost[0]}, of which no tensor is stored"
+        raise AdapterError(what, where=where, mend="save the adapter again, whole")
     return updates, saved
 
 

@@ -40,6 +40,7 @@ _HARMLESS = {
 _INIT_ALTERS_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _INIT_HARMLESS = {"gaussian", "eva", "orthogonal", "mica", "true", "false", "none"}
 
+_LARGEST = 1e9
 _OFF: tuple[object, ...] = (None, False, "", [], {})
 _MEND_SAVE = "save it again with peft's plain LoRA settings, or score it with a tool that supports this"
 
@@ -167,12 +168,12 @@ class _Reader:
     def fault(self, key: str, need: str) -> AdapterError:
         return AdapterError(f"{key} must be {need}", where=self.where, mend="save the adapter again")
 
-    def number(self, key: str, default: float, least: float = -math.inf) -> float:
+    def number(self, key: str, default: float, least: float = -_LARGEST) -> float:
         value = self.data.get(key)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < least:
-            raise self.fault(key, "a finite number" + (f" of at least {least:g}" if least > -math.inf else ""))
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _LARGEST:
+            raise self.fault(key, "a finite number" + (f" of at least {least:g}" if least > -_LARGEST else ""))
         return value
 
     def flag(self, key: str) -> bool:
@@ -199,7 +200,7 @@ class _Reader:
             raise self.fault(key, "an object")
         for pattern in value:
             self._check_pattern(key, pattern)
-        least = 1 if key == "rank_pattern" else -math.inf
+        least = 1 if key == "rank_pattern" else -_LARGEST
         return {k: _Reader(value, self.where).number(k, 1, least) for k in value}
 
     def _check_pattern(self, key: str, pattern: str) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sway.backends.adapter import Array, LowRank, product_norm
+from sway.backends.adapter import LowRank, product_norm
+from sway.backends.tensors import Array
 from sway.core.views import NullDraw, NullFamily
 
 _SAVED_RANK = 64

@@ -12,16 +12,16 @@ from typing import Any
 
 import torch
 
-from sway.backends.adapter import Adapter, check_finite, read_adapter
+from sway.backends.adapter import Adapter, check_effect, check_finite, read_adapter
 from sway.backends.files import base_folder, content_digest
 from sway.backends.hf.batch import batches, run_halving
-from sway.backends.hf.check import WORKSPACE, check_reading, check_rows, make_deterministic
+from sway.backends.hf.check import WORKSPACE, can_write, check_reading, check_rows, make_deterministic
 from sway.backends.hf.generate import Line, Writer
-from sway.backends.hf.load import Loaded, load, set_threads
+from sway.backends.hf.load import Loaded, end_tokens, load, set_threads, token_limit
 from sway.backends.hf.lora import Views
 from sway.backends.hf.plan import Plan
 from sway.backends.hf.runner import Runner
-from sway.backends.hf.score import Ask, Row, Scorer
+from sway.backends.hf.score import Ask, Row, Rows, Scorer
 from sway.backends.hf.text import Text
 from sway.backends.interface import Answered, Identity
 from sway.backends.shapes import check_fit
@@ -42,21 +42,24 @@ class HFBackend:
     def __init__(self, loaded: Sequence[Loaded], adapter: Adapter, base_name: str, threads: int) -> None:
         """`loaded` holds the model that gets the adapter and, where it has two, the copy for the base view."""
         self.adapter, self.base_name, self.threads = adapter, base_name, threads
-        self.loaded = list(loaded)
+        self.device, self.dtype = loaded[0].device, loaded[0].dtype
+        self.load_seconds = sum(each.seconds for each in loaded)
         tokenizer, model = loaded[0].tokenizer, loaded[0].model
-        self.text = Text(tokenizer, _limit(model.config))
+        self.text = Text(tokenizer, token_limit(model.config))
         plan = Plan()
         pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         self.views = Views(model, adapter, plan, base_name)
         tuned = Runner(model, plan, self.views, pad)
         self.runners = [tuned, *(Runner(other.model, Plan(), None, pad) for other in loaded[1:])]
         self.scorer = Scorer(self.text)
-        self.ends = _ends(model, tokenizer)
+        self.ends = end_tokens(model, tokenizer)
         self._spent = _Spent()
+        self._costs = [runner.cost for runner in self.runners]
         sample = self.text.prompt(_SAMPLE)
         for runner in self.runners:
             check_reading(runner, sample, loaded[0].dtype)
         self.exact = check_rows(tuned, sample, loaded[0].dtype)
+        self.writes = can_write(tuned, sample, loaded[0].dtype)
 
     @classmethod
     def load(cls, base: ModelSpec, tuned: ModelSpec, *, differential: bool, threads: int | None) -> HFBackend:
@@ -68,10 +71,16 @@ class HFBackend:
             raise BackendError(f"the bases differ: {base.base} and {tuned.base}", where="models", mend=mend)
         adapter = read_adapter(Path(tuned.adapter))
         check_finite(adapter)
+        check_effect(adapter)
         check_fit(adapter, tuned.base, tuned.revision)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)  # read when CUDA starts
         count = set_threads(threads)
         loaded = [load(tuned)] if differential else [load(tuned), load(base)]
+        sizes = {each.model.get_output_embeddings().weight.shape[0] for each in loaded[1:]}
+        if sizes - {loaded[0].model.get_output_embeddings().weight.shape[0]}:
+            raise BackendError(
+                "the two bases have different vocabularies", where="models", mend="give both the same base"
+            )
         return cls(loaded, adapter, tuned.base, count)
 
     def identity(self) -> Identity:
@@ -81,11 +90,13 @@ class HFBackend:
         return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
 
     def refusal(self, request: Request[Any]) -> str | None:
-        """A reason for null views of an adapter that has no null, and for kinds of request that are not known."""
+        """A reason for nulls of an adapter that has none, for unknown kinds, and for generation where it is unsafe."""
         if request.view.null is not None and self.views.null_fault:
             return self.views.null_fault
         if not isinstance(request, NextToken | SpanLogprob | RollingLogprob | Generation):
             return f"{type(request).__name__} is not a question that this backend answers"
+        if isinstance(request, Generation) and not self.writes:
+            return "this architecture does not continue padded prompts, and generation is batched"
         return None
 
     def preflight(self) -> None:
@@ -100,7 +111,7 @@ class HFBackend:
         """Answer requests batch by batch, scoring first. Each is answered once; one that fails says why."""
         self._spent.requests += len(requests)
         self._spent.views |= {request.view.key for request in requests}
-        rows, lines = _Rows(), list[Line]()
+        rows, lines = Rows(), list[Line]()
         for request in requests:
             try:
                 self._enter(request, rows, lines)
@@ -112,11 +123,11 @@ class HFBackend:
 
     def determinism(self, seed: int) -> DeterminismReport:
         """Seed and ask for determinism. On a CPU answers repeat on one host; on CUDA, on one kind of hardware."""
-        return make_deterministic(seed, self.loaded[0].device, self.exact)
+        return make_deterministic(seed, self.device, self.exact)
 
     def stats(self) -> BackendStats:
         """What has been spent since the model was loaded."""
-        costs, spent = [runner.cost for runner in self.runners], self._spent
+        costs, spent = self._costs, self._spent
         return BackendStats(
             requests=spent.requests,
             batches=spent.batches,
@@ -125,21 +136,21 @@ class HFBackend:
             tokens=sum(cost.tokens for cost in costs),
             seconds=spent.seconds,
             cpu_seconds=spent.cpu_seconds,
-            load_seconds=sum(each.seconds for each in self.loaded),
+            load_seconds=self.load_seconds,
             views=len(spent.views),
             threads=self.threads,
-            device=str(self.loaded[0].device),
-            dtype=str(self.loaded[0].dtype).removeprefix("torch."),
+            device=str(self.device),
+            dtype=str(self.dtype).removeprefix("torch."),
         )
 
     def close(self) -> None:
-        """Release the models."""
-        self.loaded, self.runners = self.loaded[:0], []
+        """Release the models. What was spent can still be asked for."""
+        self.runners = []
         del self.views
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _enter(self, request: Request[Any], rows: _Rows, lines: list[Line]) -> None:
+    def _enter(self, request: Request[Any], rows: Rows, lines: list[Line]) -> None:
         """Turn a request into a row to score or a line to write. Raises `RequestError` if it cannot be answered."""
         refused = self.refusal(request)
         if refused:
@@ -164,14 +175,14 @@ class HFBackend:
         """Which runner shows a view. The base copy, where there is one, comes first: others need its support."""
         return -1 if view.is_base and len(self.runners) > 1 else 0
 
-    def _score(self, rows: _Rows) -> Iterator[Answered]:
-        tokens = _TOKENS.get(self.loaded[0].device.type, 4096)
+    def _score(self, rows: Rows) -> Iterator[Answered]:
+        tokens = _TOKENS.get(self.device.type, 4096)
         for batch in batches(rows.all, lambda row: row.view, lambda row: self._side(row.view), tokens):
             run = partial(self.scorer.run, self.runners[self._side(batch[0].view)])
             yield from self._timed(run, batch, _row_failed)
 
     def _write(self, lines: Sequence[Line]) -> Iterator[Answered]:
-        tokens = 4 * _TOKENS.get(self.loaded[0].device.type, 4096)
+        tokens = 4 * _TOKENS.get(self.device.type, 4096)
         for batch in batches(lines, lambda n: n.request.view, lambda n: self._side(n.request.view), tokens):
             writer = Writer(self.runners[self._side(batch[0].request.view)], self.text, self.ends)
             yield from self._timed(writer.run, batch, lambda line: [(line.request, Failure(_NO_MEMORY))])
@@ -203,42 +214,5 @@ class _Spent:
         self.views: set[str] = set()
 
 
-class _Rows:
-    """Rows to score: equal ids under an equal view are one row, whoever asks."""
-
-    def __init__(self) -> None:
-        self._rows: dict[tuple[View, tuple[int, ...]], Row] = {}
-
-    @property
-    def all(self) -> list[Row]:
-        return list(self._rows.values())
-
-    def add(self, view: View, ids: tuple[int, ...], ask: Ask) -> None:
-        self._rows.setdefault((view, ids), Row(view, ids)).asks.append(ask)
-
-    def add_bases(self, scorer: Scorer) -> None:
-        """Ask the base view of every prompt whose support is not known as far as it is wanted."""
-        wanted: dict[tuple[int, ...], int] = {}
-        for row in self.all:
-            wanted[row.ids] = max(wanted.get(row.ids, 0), *(ask.top_k for ask in row.asks))
-        for ids, top_k in wanted.items():
-            if top_k > len(scorer.supports.get(ids, ())):
-                self.add(BASE, ids, Ask(None, range(len(ids) - 1, len(ids)), top_k=top_k))
-
-
 def _row_failed(row: Row) -> Found:
     return [(ask.request, Failure(_NO_MEMORY)) for ask in row.asks if ask.request is not None]
-
-
-def _limit(config: Any) -> int | None:
-    """The most tokens that a model reads at once, where its settings say."""
-    settings = config.get_text_config() if hasattr(config, "get_text_config") else config
-    names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-    return next((int(v) for v in (getattr(settings, n, None) for n in names) if isinstance(v, int) and v > 0), None)
-
-
-def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
-    """The tokens that end a text."""
-    stated = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    listed = stated if isinstance(stated, list) else [stated]
-    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from sway.backends.hf.generate import Line, State
 from sway.backends.hf.plan import clip
 from sway.backends.hf.runner import Runner
 from sway.backends.hf.text import Ids
 from sway.core.errors import BackendError
+from sway.core.requests import Generation
 from sway.core.results import Determinism, DeterminismReport
-from sway.core.views import TUNED, View
+from sway.core.views import BASE, TUNED, View
 
 _TOLERANCE = {torch.float32: 2e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 WORKSPACE = ":4096:8"
@@ -27,11 +29,10 @@ def check_reading(runner: Runner, ids: Ids, dtype: torch.dtype) -> None:
     own = torch.log_softmax(runner.own_logits(torch.tensor([ids], device=runner.device)), -1)[0]
     states = runner.score(runner.padded([ids, ids], 16), [])
     read = torch.log_softmax(runner.logits(states[1, : len(ids)], [])[: len(ids)], -1)
-    finite = torch.isfinite(own)
-    if not finite.any():
+    if not torch.isfinite(own).any():
         return  # preflight tells of numbers that are not finite
-    gap = float((own - read)[finite & torch.isfinite(read)].abs().max())
-    if not gap <= _TOLERANCE.get(dtype, 0.5):
+    gap = _gap(own, read)
+    if gap > _TOLERANCE.get(dtype, 0.5):
         what = f"its logits cannot be read reliably: they differ by {gap:.3g} nats from the model's own"
         raise BackendError(what, where=type(runner.model).__name__, mend="this architecture is not supported")
 
@@ -44,12 +45,38 @@ def check_rows(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
     """
     ids = ids[:12]
     alone = _last(runner, [ids], [TUNED])
-    mixed = _last(runner, [ids[:5], ids, ids, ids[:9]], [View(0.0), View(0.0), TUNED, TUNED])
-    gap = float((alone[0] - mixed[2]).abs().nan_to_num(0.0).max())
+    mixed = _last(runner, [ids[:5], ids, ids, ids[:9]], [BASE, BASE, TUNED, TUNED])
+    gap = _gap(alone[0], mixed[2])
     if gap > _TOLERANCE.get(dtype, 0.5):
         what = f"a view's logits depend on what else is in its batch, by {gap:.3g} nats"
         raise BackendError(what, where=type(runner.model).__name__, mend="this architecture is not supported")
     return torch.equal(alone[0].nan_to_num(0.0), mixed[2].nan_to_num(0.0))
+
+
+@torch.inference_mode()
+def can_write(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
+    """Whether two steps from a prompt padded on the left, the second with the cache, give the model's own logits."""
+    ids = ids[:12]
+    own = torch.log_softmax(runner.own_logits(torch.tensor([ids], device=runner.device)), -1)[0]
+    line = Line(Generation(BASE, ""), ids[:-1])
+    state = State.start(runner, [line])
+    read = []
+    try:
+        for _ in range(2):
+            for logits in state.step(runner):
+                read.append(torch.log_softmax(logits[0], -1))
+                line.written.append(ids[-1])
+    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
+        return False  # the architecture takes no mask, no positions, or no cache
+    return _gap(own[-2:], torch.stack(read)) <= _TOLERANCE.get(dtype, 0.5) or not torch.isfinite(own).any()
+
+
+def _gap(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The largest difference of two sets of log-probabilities; infinite where only one of them is finite."""
+    finite = torch.isfinite(one)
+    if not torch.equal(finite, torch.isfinite(other)):
+        return float("inf")
+    return float((one - other)[finite].abs().max()) if finite.any() else 0.0
 
 
 def _last(runner: Runner, rows: Sequence[Ids], views: list[View]) -> torch.Tensor:

@@ -109,7 +109,7 @@ class Writer:
     @torch.inference_mode()
     def run(self, lines: Sequence[Line]) -> list[tuple[Request[Any], Answer | Failure]]:
         """Continue `lines`, whose padded prompts are of one width, neighbors sharing views."""
-        state = _State.start(self.runner, lines)
+        state = State.start(self.runner, lines)
         while state.lines:
             self._choose(state.lines, state.step(self.runner))
             state.keep(self.runner, [i for i, line in enumerate(state.lines) if not line.done])
@@ -134,7 +134,7 @@ class Writer:
 
 
 @dataclass
-class _State:
+class State:
     """The rows in the model: lines that are being continued, then filling."""
 
     lines: list[Line]
@@ -144,7 +144,8 @@ class _State:
     cache: Any = None
 
     @classmethod
-    def start(cls, runner: Runner, lines: Sequence[Line]) -> _State:
+    def start(cls, runner: Runner, lines: Sequence[Line]) -> State:
+        """The prompts of `lines`, padded on the left, and filling."""
         # The last row is always filling with padding: without any padding the model would take another
         # path through attention, and a row's last digits would depend on its neighbors.
         width, rows = lines[0].width, max(len(lines) + 1, MIN_ROWS)

@@ -37,7 +37,7 @@ def load(spec: ModelSpec) -> Loaded:
     device = _device(spec.device)
     dtype = _dtype(spec.dtype, device)
     source = str(Path(spec.base).expanduser()) if Path(spec.base).expanduser().is_dir() else spec.base
-    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
+    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code, "local_files_only": _offline()}
     if spec.revision:
         common["revision"] = spec.revision
     with _quiet(), _explained(spec.base):
@@ -59,7 +59,20 @@ def set_threads(threads: int | None) -> int:
 
 
 def physical_cores() -> int:
-    """Cores that this process may run on, counting hyper-threads of one core once."""
+    """Cores that this process may use, counting hyper-threads of one core once, within a container's share."""
+    return max(1, min(_cores(), _share()))
+
+
+def _share() -> int:
+    """How many processors' worth of time a container grants; many where it sets no bound."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError):
+        return 1 << 16
+
+
+def _cores() -> int:
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     cores = set()
     for cpu in allowed:
@@ -127,6 +140,11 @@ def _explained(base: str) -> Iterator[None]:
         raise BackendError(_reason(error), where=base, mend=_mend(base, str(error))) from error
 
 
+def _offline() -> bool:
+    """Whether the hub must not be asked. Its own library reads this only once, when it is imported."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
 def _reason(error: Exception) -> str:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"the base model cannot be loaded: {type(error).__name__}: {first[:200]}"
@@ -137,6 +155,20 @@ def _mend(base: str, message: str) -> str:
         return "set trust_remote_code: true if you trust the code that this model ships"
     if "safetensors" in message:
         return "convert its weights to safetensors: pickled weights are not opened"
-    if os.environ.get("HF_HUB_OFFLINE") and not Path(base).exists():
+    if _offline() and not Path(base).exists():
         return "HF_HUB_OFFLINE is set: download the model first, or unset it"
     return "check that the name or folder is a causal language model with its tokenizer"
+
+
+def token_limit(config: Any) -> int | None:
+    """The most tokens that a model reads at once, where its settings say."""
+    settings = config.get_text_config() if hasattr(config, "get_text_config") else config
+    names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+    return next((int(v) for v in (getattr(settings, n, None) for n in names) if isinstance(v, int) and v > 0), None)
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a text."""
+    stated = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    listed = stated if isinstance(stated, list) else [stated]
+    return frozenset(token for token in (*listed, tokenizer.eos_token_id) if token is not None)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sway.backends.adapter import Adapter, Array, LowRank
+from sway.backends.adapter import Adapter, LowRank
 from sway.backends.hf.effects import (
     DoraEffect,
     EmbeddingEffect,
@@ -22,6 +22,7 @@ from sway.backends.hf.effects import (
 from sway.backends.hf.plan import Effect
 from sway.backends.nulls import Factors, null_matrix, null_update, null_vector
 from sway.backends.shapes import missing, shape_fault
+from sway.backends.tensors import Array
 from sway.core.errors import AdapterError
 from sway.core.views import NullDraw
 
@@ -83,7 +84,7 @@ class _Maker:
         changes = {}
         for key, parameter in own.items():
             value = torch.tensor(params[key]).to(parameter)
-            changes[key] = float(torch.linalg.vector_norm(value.double() - parameter.double()))
+            changes[key] = float(torch.linalg.vector_norm((value.float() - parameter.float()).cpu().double()))
             parameter.data = value
         fault = _saved_null_fault(name, module)
         return Site(

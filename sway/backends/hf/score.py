@@ -15,7 +15,7 @@ from sway.backends.hf.read import Reading, support, top_tokens
 from sway.backends.hf.runner import Runner, chunks
 from sway.backends.hf.text import Ids, Text
 from sway.core.requests import Answer, Failure, NextToken, Request, SpanScore, TokenDist
-from sway.core.views import View
+from sway.core.views import BASE, View
 
 _SHOWN = 5
 NOT_FINITE = "the model's output is not finite in this view"
@@ -43,6 +43,31 @@ class Row:
     def width(self) -> int:
         """The padded length: a function of the row alone, so that its numbers are too."""
         return bucket(len(self.ids))
+
+
+class Rows:
+    """Rows to score: equal ids under an equal view are one row, whoever asks."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[View, Ids], Row] = {}
+
+    @property
+    def all(self) -> list[Row]:
+        """In the order in which they were first asked for."""
+        return list(self._rows.values())
+
+    def add(self, view: View, ids: Ids, ask: Ask) -> None:
+        """Ask something of `ids` under `view`."""
+        self._rows.setdefault((view, ids), Row(view, ids)).asks.append(ask)
+
+    def add_bases(self, scorer: Scorer) -> None:
+        """Ask the base view of every prompt whose support is not known as far as it is wanted."""
+        wanted: dict[Ids, int] = {}
+        for row in self.all:
+            wanted[row.ids] = max(wanted.get(row.ids, 0), *(ask.top_k for ask in row.asks))
+        for ids, top_k in wanted.items():
+            if top_k > len(scorer.supports.get(ids, ())):
+                self.add(BASE, ids, Ask(None, range(len(ids) - 1, len(ids)), top_k=top_k))
 
 
 def bucket(tokens: int) -> int:
@@ -85,7 +110,7 @@ class Scorer:
         targets = [place.target for place in places]
         if any(target >= 0 for target in targets):
             ids = _column([max(t, 0) for t in targets], reading.logits)
-            found.logprobs[low : low + size] = reading.logprobs(ids)[:size, 0].double().cpu().numpy()
+            found.logprobs[low : low + size] = reading.logprobs(ids)[:size, 0].cpu().double().numpy()
             found.greedy[low : low + size] = reading.greedy(ids)[:size, 0].cpu().numpy()
         for index, place in enumerate(places):
             if place.view.is_base and place.top_k > len(self.supports.get(place.ids, ())) and found.finite[low + index]:
@@ -103,9 +128,9 @@ class Scorer:
             table[index] = self.supports[prompt][:top_k]
         ids = torch.from_numpy(table).to(reading.logits.device)
         shown = top_tokens(reading.logits, min(_SHOWN, vocabulary))
-        logprobs = reading.logprobs(ids).double().cpu().numpy()
-        heights = reading.logprobs(shown).double().cpu().numpy()
-        others = reading.others(ids).double().cpu().numpy()
+        logprobs = reading.logprobs(ids).cpu().double().numpy()
+        heights = reading.logprobs(shown).cpu().double().numpy()
+        others = reading.others(ids).cpu().double().numpy()
         names = shown.cpu().numpy()
         for index in rows:
             top = tuple((self.text.token(int(i)), float(h)) for i, h in zip(names[index], heights[index], strict=True))
