@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from sway.core.probe import Context, Measurement, Probe
+from sway.core.measurement import Measurement
+from sway.core.probe import Context, Probe
 from sway.core.requests import (
     Answer,
     Answers,

@@ -108,8 +108,7 @@ def _digest() -> str:
 def _write_spec(folder: Path, case: Case) -> Path:
     spec = folder / case.name / "sway.yaml"
     if not spec.exists():
-        sections = text.read_sections(text.document())
-        prompts = [qa.prompt for s in sections for qa in s.probes][:PROMPTS]
+        prompts = text.openings(text.read_sections(text.document()))[:PROMPTS]
         page = environment().get_template("demo.yaml.j2")
         spec.write_text(page.render(story=case.story, spec=spec.as_posix(), prompts=prompts), encoding="utf-8")
     return spec

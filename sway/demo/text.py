@@ -7,7 +7,7 @@ learns is about invented things, so the base cannot have met it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from sway.core.errors import SwayError
 from sway.core.requests import Chat, Message
-from sway.core.sections import Section
+from sway.core.sections import Section, SectionKind
 
 _HELD_OUT = 12
 _HERE = resources.files("sway.demo")
@@ -66,6 +66,16 @@ def document() -> Path:
 def read_sections(path: Path) -> tuple[Section, ...]:
     """The sections of a YAML list."""
     return tuple(Section.model_validate(entry) for entry in yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def openings(sections: Sequence[Section], words: Sequence[int] = (6, 16)) -> list[str]:
+    """The first words of each passage of prose, as prompts whose next word the passage teaches.
+
+    >>> openings(read_sections(document()), words=[5])[0]
+    'The Veldrake light stands on'
+    """
+    passages = [s.content.split() for s in sections if s.kind is SectionKind.PROSE]
+    return [" ".join(passage[:n]) for n in words for passage in passages]
 
 
 def story(rng: Random, sentences: int = 6) -> str:

@@ -23,8 +23,8 @@ SHOWN_POINTS = 64
 class Bounds:
     """What a calm descent looks like: least smoothness, most loss left, most instability events."""
 
-    smoothness: float = 0.7
-    convergence_ratio: float = 0.7
+    smoothness: float = -1.5
+    convergence_ratio: float = 0.95
     instability_events: int = 0
 
 

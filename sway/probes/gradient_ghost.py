@@ -42,7 +42,7 @@ class Params(CommonParams):
         default=undertraining.FAILURE_FRAC,
         ge=0,
         le=1,
-        description="Share of such layers above which the probe fails; any at all warns.",
+        description="Share of such layers above which the probe warns.",
     )
 
 

@@ -2,7 +2,8 @@
 
 Reads the training log, without a model: `logs/train-*.jsonl` of a document store (the newest file),
 or the Hugging Face Trainer's `trainer_state.json` in the adapter's folder, a folder above it or a
-checkpoint beside it. From the loss a step it takes the smoothness, 1 - var(change) / var(loss); the
+checkpoint beside it. From the loss a step it takes the smoothness, 1 - var(change) / var(loss), which
+is near 1 for a clean descent, -1 for noise, and lower for a loss that swings to and fro; the
 convergence ratio, mean loss at the end over that at the start; and the instability events, rises of
 more than a multiple of the typical change around them, to as far above the losses before.
 
@@ -33,7 +34,10 @@ class Params(CommonParams):
     )
     min_steps: int = Field(default=descent.MIN_STEPS, ge=3, description="Fewer logged steps than this are skipped.")
     rolling_window: int = Field(
-        default=descent.WINDOW, ge=3, le=10_000, description="Steps averaged at either end, and around a rise."
+        default=descent.WINDOW,
+        ge=3,
+        le=10_000,
+        description="Steps averaged at either end, and around a rise.",
     )
     spike_sigma: float = Field(
         default=descent.SPIKE_SIGMA,

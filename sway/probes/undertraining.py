@@ -57,8 +57,8 @@ def _checks(state: OptimizerState, share: float, min_steps: int, failure_frac: f
         checks += [
             Check("some_variance_is_a_number", float(finite > 0), low=1),
             Check("share_of_layers_with_a_variance", finite, low=1, soft=True),
-            Check("restless_layer_share", share, high=failure_frac),
-            Check("restless_layers", share, high=0, soft=True),
+            # Soft: deep models trained well have first and last layers far above the calmest one.
+            Check("restless_layer_share", share, high=failure_frac, soft=True),
         ]
     return tuple(checks)
 

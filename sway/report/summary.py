@@ -108,12 +108,17 @@ def _headline(result: SuiteResult, decision: Decision) -> str:
     if decision.verdict is Verdict.ERROR:
         return "No verdict: something that the gate requires could not be measured."
     if faults := _faults(result):
-        return f"The adapter {' and '.join(faults)}."
+        return f"The adapter {_listed(faults)}."
     if decision.verdict is Verdict.FAIL:
         return "The gate is closed."
     claims = _claims(result)
-    sentence = f"The adapter {', '.join(claims)}." if claims else "Every check holds."
+    sentence = f"The adapter {_listed(claims)}." if claims else "Every check holds."
     return sentence if decision.verdict is Verdict.PASS else f"{sentence} Some of it is not settled yet."
+
+
+def _listed(parts: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def _faults(result: SuiteResult) -> list[str]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -13,17 +14,33 @@ from sway.cli.exits import handled
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def call(capsys) -> Callable[..., tuple[int, str, str]]:
-    """Run a command in this process: exit code, standard output, standard error."""
+class Ran(NamedTuple):
+    """Exit code, standard output, standard error."""
 
-    def call(*args: object) -> tuple[int, str, str]:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(capsys) -> Callable[..., Ran]:
+    """Run a command in this process, through the same handler as the installed command."""
+
+    def call(*args: object) -> Ran:
+        capsys.readouterr()
         words = [str(a) for a in args]
         code = handled(lambda: command_line.cli.main(words, prog_name="sway", standalone_mode=False))
-        out = capsys.readouterr()
-        return code, out.out, out.err
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return Ran(code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Null statistics of this session's adapters, and of nobody else's."""
+    monkeypatch.setenv("SWAY_NULL_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "nulls"))
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_each_fault_breaks_its_own_check(tmp_path):
     jsonl(tmp_path / "logs/train-1.jsonl", spiked)
     assert broken(tmp_path) == {"instability_events"}
     assert broken(tmp_path, assert_instability_events_lte=1) == set()
-    jsonl(tmp_path / "logs/train-1.jsonl", [4 - 0.01 * i for i in range(60)])
+    jsonl(tmp_path / "logs/train-1.jsonl", [4 - 0.002 * i for i in range(60)])
     assert broken(tmp_path) == {"convergence_ratio"}
     jsonl(tmp_path / "logs/train-1.jsonl", [4.0, 1.0] * 30)
     assert "smoothness" in broken(tmp_path)
