@@ -116,7 +116,7 @@ def broken_adapter(
     folder: Path,
     *,
     seed: int = 0,
-    steps: int = 30,
+    steps: int = 50,
     on_step: Progress | None = None,
 ) -> Path:
     """Train an adapter that collapses, because its learning rate is about a hundred times too large."""
