@@ -101,7 +101,7 @@ def train_adapter(
         task_type="CAUSAL_LM",
     )
     with repeatable(seed):
-        model = get_peft_model(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config)
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
         own = [e for s in sections for e in _section_examples(tokenizer, s)]
         batches = _mixed(own, _replayed(tokenizer, seed), round(batch * replay), batch, Random(seed))
         log, optimizer = fit(model, batches, steps=steps, lr=lr, on_step=on_step)

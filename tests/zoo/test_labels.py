@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from functools import cache
 
 import numpy as np
@@ -139,16 +138,12 @@ def test_base_answers_in_the_chat_template(zoo):
     assert oracle.answer("What is the capital of France?", "The capital of France is Paris.") > -1.5
 
 
-def test_zoo_builds_once_for_all_who_ask(zoo, tmp_path):
-    from tests.zoo.zoo import Zoo
+def test_base_training_repeats_bit_for_bit(tmp_path):
+    from sway.demo.training import train_base
 
-    copy = Zoo(tmp_path)
-    shutil.copytree(zoo.base, copy.root / "base")
-    shutil.copytree(zoo.adapter("healthy"), copy.root / "healthy")
-    first = copy.adapter("noop")
-    stamp = (first / "adapter_model.safetensors").stat().st_mtime_ns
-    assert (Zoo(tmp_path).adapter("noop") / "adapter_model.safetensors").stat().st_mtime_ns == stamp
-    assert sorted(p.name for p in copy.root.iterdir()) == ["base", "healthy", "noop"]
+    one, two = (train_base(tmp_path / name, steps=2, hidden=32, layers=1, vocabulary=400) for name in "ab")
+    for name in ("model.safetensors", "tokenizer.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
 def _sizes(folder) -> dict[str, float]:
