@@ -37,7 +37,20 @@ def batches(
     for (_, width), same in groupby(ordered, key=lambda item: (side(item), item.width)):
         found = list(same)
         rows = max(1, min(MAX_ROWS, tokens // width))
-        yield from (found[low : low + rows] for low in range(0, len(found), rows))
+        yield from _cut(found, rows, view_of)
+
+
+def _cut(items: list[S], rows: int, view_of: Callable[[S], View]) -> Iterator[list[S]]:
+    """Lists of at most `rows`, cut between views where that leaves more than half: equal groups share a product."""
+    low = 0
+    while low < len(items):
+        high = min(low + rows, len(items))
+        whole = high
+        while low < whole < len(items) and view_of(items[whole - 1]) == view_of(items[whole]):
+            whole -= 1
+        high = whole if whole - low > rows // 2 else high
+        yield items[low:high]
+        low = high
 
 
 def run_halving(run: Callable[[list[S]], list[R]], batch: list[S], failed: Callable[[S], list[R]]) -> list[R]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,11 +17,11 @@ def add_product(h: torch.Tensor, b: torch.Tensor, out: torch.Tensor, scale: floa
     Fewer rows than `MIN_ROWS` are padded, so that a row's result does not depend on how many share its product.
     """
     rows = out.shape[0]
+    h = h * scale
     if rows >= MIN_ROWS:
-        out.addmm_(h, b.t(), alpha=scale)
+        out.addmm_(h, b.t())
     else:
-        padded = pad(out, (0, 0, 0, MIN_ROWS - rows))
-        out.copy_(padded.addmm_(h, b.t(), alpha=scale)[:rows])
+        out.copy_(pad(out, (0, 0, 0, MIN_ROWS - rows)).addmm_(h, b.t())[:rows])
 
 
 def padded_rows(x: torch.Tensor) -> torch.Tensor:
@@ -43,6 +44,24 @@ class LinearEffect:
         add_product(linear(padded_rows(x), self.a), self.b, out, self.scaling * scale)
         if self.bias is not None:
             out.add_(self.bias, alpha=self.scaling * scale)
+
+
+def add_together(effects: Sequence[LinearEffect], scales: Sequence[float], x: torch.Tensor, out: torch.Tensor) -> None:
+    """Add several plain effects to as many equal parts of `out` in place: one product, and the same bits as one by one.
+
+    `x` (g * n, in) and `out` (g * n, out) hold the rows of the g effects one after another.
+    """
+    count = len(effects)
+    rows = out.shape[0] // count
+    inputs, outputs = x.float().view(count, rows, -1), out.view(count, rows, -1)
+    if rows < MIN_ROWS:
+        inputs, outputs = (pad(each, (0, 0, 0, MIN_ROWS - rows)) for each in (inputs, outputs))
+    a, b = (torch.stack([getattr(effect, name) for effect in effects]) for name in ("a", "b"))
+    factors = torch.tensor([e.scaling * s for e, s in zip(effects, scales, strict=True)], device=out.device)
+    h = torch.bmm(inputs, a.transpose(1, 2)) * factors.view(-1, 1, 1)
+    outputs.baddbmm_(h, b.transpose(1, 2))
+    if rows < MIN_ROWS:
+        out.view(count, rows, -1).copy_(outputs[:, :rows])
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,13 @@ The base product is computed once for all rows of a batch; then each group of ro
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from sway.backends.adapter import Adapter
+from sway.backends.hf.effects import LinearEffect, add_together
 from sway.backends.hf.modules import Site, find_sites
 from sway.backends.hf.plan import Effects, Group, Plan
 from sway.core.errors import BackendError, CannotNullError
@@ -90,21 +91,42 @@ def _add(plan: Plan, index: int, x: torch.Tensor, out: torch.Tensor, name: str) 
         raise BackendError(what, mend="layers that regroup tokens, such as routed experts, are not supported")
     flat = out.contiguous().view(-1, out.shape[-1])
     inputs = x.reshape(flat.shape[0], *(() if x.dtype == torch.long else (x.shape[-1],)))
-    for group in plan.groups:
-        effect = group.effects[index]
-        if effect is not None:
-            low, high = group.start * width, group.stop * width
-            _add_rows(effect, inputs[low:high], flat[low:high], group.scale)
+    for run in _runs(plan.groups, index):
+        low, high = run[0].start * width, run[-1].stop * width
+        _add_rows(run, index, inputs[low:high], flat[low:high])
     return flat.view(out.shape)
 
 
-def _add_rows(effect: Any, x: torch.Tensor, out: torch.Tensor, scale: float) -> None:
-    if out.dtype == torch.float32:
-        effect.add(x, out, scale)
-        return
-    wide = out.float()
-    effect.add(x, wide, scale)
-    out.copy_(wide)
+def _runs(groups: Sequence[Group], index: int) -> Iterator[list[Group]]:
+    """Neighboring groups that can be added in one product: equal in size, and plain linear updates here."""
+    run: list[Group] = []
+    for group in groups:
+        if run and not (_plain(group, index) and _plain(run[0], index) and _continues(run, group)):
+            yield run
+            run = []
+        run.append(group)
+    if run:
+        yield run
+
+
+def _plain(group: Group, index: int) -> bool:
+    effect = group.effects[index]
+    return isinstance(effect, LinearEffect) and effect.bias is None
+
+
+def _continues(run: Sequence[Group], group: Group) -> bool:
+    return group.start == run[-1].stop and group.stop - group.start == run[0].stop - run[0].start
+
+
+def _add_rows(run: Sequence[Group], index: int, x: torch.Tensor, out: torch.Tensor) -> None:
+    wide = out.float()  # the same tensor where it is float32 already
+    plain = [effect for effect in (group.effects[index] for group in run) if isinstance(effect, LinearEffect)]
+    if len(run) > 1:
+        add_together(plain, [group.scale for group in run], x, wide)
+    else:
+        run[0].effects[index].add(x, wide, run[0].scale)
+    if wide is not out:
+        out.copy_(wide)
 
 
 __all__ = ["Site", "Views"]

@@ -20,7 +20,7 @@ class Effect(Protocol):
         ...
 
 
-Effects = Sequence[Effect | None]
+Effects = Sequence[Effect]
 
 
 @dataclass(frozen=True)
