@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sway.backends.hf  # noqa: F401  # isort: skip  # how threads wait is read once, when torch is imported
+
 import os
 from pathlib import Path
 

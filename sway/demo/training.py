@@ -5,6 +5,8 @@ This room imports torch, transformers, peft and tokenizers, so import it only wh
 
 from __future__ import annotations
 
+import sway.backends.hf  # noqa: F401  # isort: skip  # how threads wait is read once, when torch is imported
+
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
