@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sway.backends import build
+from sway.backends.hf.load import physical_cores, set_threads
 from sway.backends.interface import Backend
 from sway.core.errors import AdapterError, BackendError, MissingExtraError, PreflightError, SwayError
 from sway.core.model import ModelSpec
@@ -279,3 +280,13 @@ def test_a_closed_backend_still_tells_what_it_spent(llama, lora):
 def test_every_error_is_a_sway_error():
     assert issubclass(AdapterError, SwayError)
     assert issubclass(MissingExtraError, BackendError)
+
+
+def test_threads_are_set_stated_or_the_cores(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert set_threads(None) == 1
+    assert set_threads(2) == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert set_threads(None) == physical_cores() >= 1
+    torch.set_num_threads(before)

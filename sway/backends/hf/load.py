@@ -53,8 +53,9 @@ def load(spec: ModelSpec) -> Loaded:
 
 
 def set_threads(threads: int | None) -> int:
-    """Bound CPU threads by `threads`, or by the physical cores; returns the number in force."""
-    torch.set_num_threads(max(1, threads or physical_cores()))
+    """Bound CPU threads by `threads`, else OMP_NUM_THREADS, else the physical cores; returns the number in force."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(max(1, threads or (int(stated) if stated.isdecimal() else physical_cores())))
     return torch.get_num_threads()
 
 
