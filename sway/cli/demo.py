@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -32,13 +34,20 @@ def demo(folder: Path) -> None:
             progress.advance(step, total)
 
         cases = prepare(folder, advance)
-    said = [(case, spec, _gate(case, spec)) for case, spec in cases]
+    said = [(case, _gate(case, spec)) for case, spec in cases]
     click.echo("What the gate said:")
-    for case, spec, verdict in said:
-        right = "as it should" if verdict is case.expected else f"expected {case.expected}"
-        click.echo(f"  {verdict.upper():5} {case.name:8} {right}; edit {spec} and run: sway gate {spec}")
-    as_expected = all(verdict is case.expected for case, _, verdict in said)
+    for case, verdict in said:
+        right = "as it should" if verdict is case.expected else f"but {case.expected} was expected"
+        click.echo(f"  {verdict.upper():5} {case.name:8} {right}")
+    spec = cases[0][1]
+    click.echo(f"\nChange a bound or a prompt in {spec}, and judge it again:\n  {_command()} gate {spec}")
+    as_expected = all(verdict is case.expected for case, verdict in said)
     click.get_current_context().exit(int(Exit.PASS if as_expected else Exit.NO_VERDICT))
+
+
+def _command() -> str:
+    """What to type to call sway: its name, or its path where the name alone is not found."""
+    return "sway" if shutil.which("sway") else sys.argv[0]
 
 
 def _gate(case: Case, spec: Path) -> Verdict:

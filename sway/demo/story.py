@@ -72,7 +72,7 @@ def _made(folder: Path) -> dict[str, str]:
 
 def _train(folder: Path, made: dict[str, str], advance: Advance) -> None:
     """Make the base and the adapters that are not there yet, each marked when it is whole."""
-    if all(made.get(name) == _digest() for name in ("base", *(case.name for case in CASES))):
+    if all(made.get(name) == digest() for name in ("base", *(case.name for case in CASES))):
         return
     from sway.demo import training
 
@@ -93,13 +93,13 @@ def _train(folder: Path, made: dict[str, str], advance: Advance) -> None:
         ),
     }
     for name, make in makers.items():
-        if made.get(name) != _digest():
+        if made.get(name) != digest():
             make()
-            made[name] = _digest()
+            made[name] = digest()
             (folder / ADAPTERS_MADE).write_text(json.dumps(made), encoding="utf-8")
 
 
-def _digest() -> str:
+def digest() -> str:
     """What the models depend on: the code and texts of this room."""
     files = sorted(p for p in Path(__file__).parent.iterdir() if p.suffix in (".py", ".yaml", ".txt"))
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()

@@ -47,4 +47,13 @@ def advise(result: ProbeResult) -> str:
         return ""
     if result.samples_needed:
         return f"Give it about {result.samples_needed} samples (it has {len(result.samples)})."
+    if result.reason is Reason.NOISE and _beyond_bar(result):
+        return "It is large but has no more structure than noise: lower the learning rate or lora_alpha and retrain."
     return BY_KIND.get((result.kind, result.reason)) or BY_REASON.get(result.reason, "")
+
+
+def _beyond_bar(result: ProbeResult) -> bool:
+    """Whether the statistic clears its bar, as that of a collapsed adapter does."""
+    if result.raw is None or result.bar is None:
+        return False
+    return result.raw >= result.bar if result.better == "higher" else result.raw <= result.bar

@@ -13,19 +13,13 @@ import jsonschema
 import pytest
 import yaml
 
-from sway.demo.text import document, read_sections
 from sway.report import json_report
+from tests.zoo.zoo import suite
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-PROMPTS = [qa.prompt for section in read_sections(document()) for qa in section.probes]
 SUITE = [
-    {"name": "nulls", "kind": "null_adapter"},
-    {"name": "changed", "kind": "delta_kl", "prompts": PROMPTS},
-    {"name": "learned", "kind": "section_internalization"},
-    {"name": "strength", "kind": "adapter_ablation", "prompts": PROMPTS},
-    {"name": "recites", "kind": "leakage"},
-    {"name": "elsewhere", "kind": "external_perplexity", "chunk_chars": 1024},
+    *suite(),
     {"name": "ghost", "kind": "gradient_ghost", "required": False},
     {"name": "drift", "kind": "training_drift", "required": False},
 ]
@@ -50,6 +44,7 @@ def test_a_healthy_adapter_passes(zoo, call, tmp_path: Path, name: str) -> None:
         ("wrong_document", "did not learn its own text"),
         ("collapsed", "worse at other text"),
         ("b_times_8", "worse at other text"),
+        ("forgetter", "worse at other text"),
     ],
 )
 def test_an_adapter_that_must_not_be_merged_fails(zoo, call, tmp_path: Path, name: str, said: str) -> None:
@@ -93,8 +88,8 @@ def test_a_broken_spec_is_told_with_its_line(call, tmp_path: Path, text: str, sa
 
 
 def test_an_unknown_key_names_the_nearest(zoo, call, tmp_path: Path) -> None:
-    suite = [{"name": "changed", "kind": "delta_kl", "promts": PROMPTS}]
-    ran = call("gate", zoo.spec(tmp_path, "healthy", suite=suite))
+    misspelt = [{"name": "changed", "kind": "delta_kl", "promts": ["one"]}]
+    ran = call("gate", zoo.spec(tmp_path, "healthy", suite=misspelt))
     assert ran.code == 2
     assert "prompts" in ran.err
 
@@ -143,8 +138,8 @@ def test_the_null_cache_changes_no_number(zoo, call, tmp_path: Path, monkeypatch
 def test_other_probes_and_their_order_move_no_number(zoo, call, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("SWAY_DISABLE_NULL_CACHE", "1")
     seen = []
-    for suite in (SUITE[:3], [SUITE[3], SUITE[2], SUITE[0], SUITE[1]]):
-        call("run", zoo.spec(tmp_path, "healthy", suite=suite), "--json", tmp_path / "r.json")
+    for order in (SUITE[:3], [SUITE[3], SUITE[2], SUITE[0], SUITE[1]]):
+        call("run", zoo.spec(tmp_path, "healthy", suite=order), "--json", tmp_path / "r.json")
         probes = {p["name"]: p for p in json.loads((tmp_path / "r.json").read_text())["probes"]}
         seen.append([probes[n][k] for n in ("changed", "learned") for k in ("raw", "z_score", "ci_95", "samples")])
     assert seen[0] == seen[1]

@@ -63,22 +63,10 @@ class Zoo:
             "ft": {"kind": "hf", "base": str(self.base), "adapter": str(self.adapter(name))},
         }
         entries = {"version": 1, "models": models, "sections": str(self.sections), **overrides}
-        entries.setdefault("suite", self.suite())
+        entries.setdefault("suite", suite())
         path = tmp_path / f"{name}.yaml"
         path.write_text(yaml.safe_dump(entries, sort_keys=False), encoding="utf-8")
         return path
-
-    def suite(self) -> list[dict[str, object]]:
-        """Probes that tell a healthy adapter from every other label, over 19 nulls."""
-        prompts = openings(read_sections(document()))[:10]
-        return [
-            {"name": "nulls", "kind": "null_adapter", "runs": 19},
-            {"name": "changed", "kind": "delta_kl", "prompts": prompts},
-            {"name": "learned", "kind": "section_internalization"},
-            {"name": "curve", "kind": "adapter_ablation", "prompts": prompts},
-            {"name": "recite", "kind": "leakage"},
-            {"name": "intact", "kind": "external_perplexity", "chunk_chars": 1024},
-        ]
 
     def _made(self, name: str, build: Callable[[Zoo, Path], object]) -> Path:
         done, lock = self.root / name, self.root / f"{name}.lock"
@@ -100,6 +88,19 @@ class Zoo:
             half.rename(done)
         finally:
             shutil.rmtree(half, ignore_errors=True)
+
+
+def suite() -> list[dict[str, object]]:
+    """Probes that tell a healthy adapter from every other label, over 19 nulls."""
+    prompts = openings(read_sections(document()))[:10]
+    return [
+        {"name": "nulls", "kind": "null_adapter", "runs": 19},
+        {"name": "changed", "kind": "delta_kl", "prompts": prompts},
+        {"name": "learned", "kind": "section_internalization"},
+        {"name": "curve", "kind": "adapter_ablation", "prompts": prompts},
+        {"name": "recite", "kind": "leakage"},
+        {"name": "intact", "kind": "external_perplexity", "chunk_chars": 1024},
+    ]
 
 
 def _taken(lock: Path) -> bool:
