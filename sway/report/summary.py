@@ -9,6 +9,7 @@ from sway.core.measurement import Category, Claim
 from sway.core.results import ProbeResult, SuiteResult
 from sway.core.verdicts import Reason, Verdict
 from sway.engine.gate import Decision
+from sway.engine.score import read_profile
 from sway.engine.words import number, sigma
 from sway.report.advice import advise
 
@@ -41,6 +42,7 @@ class Summary:
     spec: str
     reasons: tuple[str, ...]
     rows: tuple[Row, ...]
+    profiles: tuple[str, ...]
     footer: tuple[str, ...]
 
     @property
@@ -62,6 +64,7 @@ def summarize(result: SuiteResult, decision: Decision) -> Summary:
         spec=_near(result.spec_path),
         reasons=decision.reasons,
         rows=tuple(_row(p) for p in result.probes),
+        profiles=tuple(f"{p.name}: {_profile(p)}" for p in result.probes if p.z_by_rank),
         footer=_footer(result),
     )
 
@@ -97,7 +100,7 @@ def _bar(p: ProbeResult) -> str:
 
 
 def _noise(p: ProbeResult) -> str:
-    if p.null is None or p.p_value is None:
+    if p.p_value is None:
         return ""
     z = f"{sigma(p.z_score)} sigma, " if p.z_score is not None else ""
     return f"{z}p {p.p_value:.2g}"
@@ -114,6 +117,14 @@ def _headline(result: SuiteResult, decision: Decision) -> str:
     claims = _claims(result)
     sentence = f"The adapter {_listed(claims)}." if claims else "Every check holds."
     return sentence if decision.verdict is Verdict.PASS else f"{sentence} Some of it is not settled yet."
+
+
+def _profile(p: ProbeResult) -> str:
+    """Z against nulls of several ranks, the adapter's own first, and what the shape says."""
+    by_rank = {float(key.removeprefix("rank_")): z for key, z in p.z_by_rank.items()}
+    order = sorted(by_rank, key=lambda rank: (rank != 1, rank))
+    shown = " / ".join(f"{sigma(by_rank[rank])} sigma @ {rank:g}x" for rank in order)
+    return f"{shown}; {read_profile(p.z_by_rank)}"
 
 
 def _listed(parts: list[str]) -> str:

@@ -29,6 +29,8 @@ def show(summary: Summary, console: Console) -> None:
 
 def _parts(summary: Summary) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(), _title(summary), *_subject(summary), Text(), _table(summary)]
+    if summary.profiles:
+        parts += [Text(), Text("Against noise of other ranks", style="bold"), *map(_line, summary.profiles)]
     if summary.troubled:
         parts += [Text(), Text("Why, and what to do next", style="bold")]
         parts += [part for row in summary.troubled for part in _trouble(row)]
