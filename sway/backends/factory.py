@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from sway.core.errors import BackendError, MissingExtraError, SwayError
+from sway.core.errors import BackendError, SwayError, require
 
 if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must not wait for these
     from sway.backends.interface import Backend
@@ -37,9 +36,7 @@ def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threa
 
 
 def _hf(base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None) -> Backend:
-    for module in ("torch", "transformers"):
-        if find_spec(module) is None:
-            raise MissingExtraError(module, "hf")
+    require("hf", "torch", "transformers")
     from sway.backends.hf.backend import HFBackend
 
     return HFBackend.load(base, tuned, differential=differential, threads=threads)

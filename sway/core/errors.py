@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 
 class SwayError(Exception):
     """A fault in what the user gave us; shown as one line, never as a traceback.
@@ -45,6 +47,13 @@ class MissingExtraError(BackendError):
             f"{what} is not installed",
             mend=f'run: pip install "dlm-sway[{extra}]" or, in a checkout of sway, pip install ".[{extra}]"',
         )
+
+
+def require(extra: str, *modules: str) -> None:
+    """Raise `MissingExtraError` for the first of `modules` that is not installed."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise MissingExtraError(module, extra)
 
 
 class CannotNullError(SwayError):

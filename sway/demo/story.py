@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sway.core.errors import SwayError
+from sway.core.errors import SwayError, require
 from sway.core.templates import environment
 from sway.core.verdicts import Verdict
 from sway.demo import text
@@ -74,6 +74,7 @@ def _train(folder: Path, made: dict[str, str], advance: Advance) -> None:
     """Make the base and the adapters that are not there yet, each marked when it is whole."""
     if all(made.get(name) == digest() for name in ("base", *(case.name for case in CASES))):
         return
+    require("hf", "torch", "transformers", "peft")
     from sway.demo import training
 
     base, sections = folder / "base", text.read_sections(text.document())
