@@ -28,6 +28,9 @@ from sway.backends.nulls import null_update
 from sway.core.model import ModelSpec
 from sway.core.requests import Generation, NextToken, Request, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, TUNED, NullDraw, View
+from sway.demo.text import document, manual, openings, prose, read_sections
+from sway.engine.plan import Options, make_plan
+from sway.suite.loader import spec_from_data
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LAMBDAS = (0.25, 0.5, 0.75, 1.25, 1.5)
@@ -152,7 +155,7 @@ def _gap(batched, single) -> float:
 
 
 def build_model(folder: Path, layers: int) -> None:
-    """A random-weight Llama of SmolLM2-135M's widths, with a small byte-level tokenizer."""
+    """A random-weight Llama of SmolLM2-135M's widths, with a tokenizer of about four characters a token."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -173,12 +176,12 @@ def build_model(folder: Path, layers: int) -> None:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
-        vocab_size=1000,
+        vocab_size=16000,
         special_tokens=["<s>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.train_from_iterator((*manual(), *prose(), *SENTENCES), trainer)
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>").save_pretrained(folder)
 
 
@@ -206,6 +209,26 @@ def next_tokens(prompts: int, nulls: int, words: int = 13) -> list[Request]:
     return [NextToken(view, text) for view in views for text in texts]
 
 
+def suite(prompts: int, nulls: int) -> list[Request]:
+    """What every probe that needs a model asks first, of the demonstration's document, with its nulls."""
+    asked = openings(read_sections(document()))[:prompts]
+    entries = [
+        {"name": "nulls", "kind": "null_adapter", "runs": nulls},
+        {"name": "changed", "kind": "delta_kl", "prompts": asked},
+        {"name": "learned", "kind": "section_internalization"},
+        {"name": "curve", "kind": "adapter_ablation", "prompts": asked},
+        {"name": "recite", "kind": "leakage"},
+        {"name": "intact", "kind": "external_perplexity", "chunk_chars": 1024},
+    ]
+    models = {"base": {"base": "org/base"}, "ft": {"base": "org/base", "adapter": str(Path(__file__).parent)}}
+    data = {"version": 1, "models": models, "sections": str(document()), "suite": entries}
+    plan = make_plan(spec_from_data(data), Options())
+    tasks = [plan.task(entry, draw) for entry in plan.model for draw in (None, *plan.draws(entry))]
+    for task in tasks:
+        task.advance(None)
+    return list(dict.fromkeys(question for task in tasks for question in task.asked))
+
+
 def workloads(prompts: int, nulls: int) -> dict[str, list[Request]]:
     """The kinds of question that suites ask."""
     texts = [" ".join((SENTENCES[i % 4].split() * 2)[i // 4 :][:13]) for i in range(prompts)]
@@ -213,6 +236,7 @@ def workloads(prompts: int, nulls: int) -> dict[str, list[Request]]:
     return {
         f"next token, {prompts} prompts, 7 views, {nulls} nulls": next_tokens(prompts, nulls),
         f"next token, {prompts} prompts, base and tuned": next_tokens(prompts, 0)[: 2 * prompts],
+        f"the standard suite, {nulls} nulls": suite(prompts, nulls),
         "24 completions, base and tuned": [
             SpanLogprob(v, t, f" and so {i} more") for v in both for i in range(24 // prompts or 1) for t in texts
         ],
@@ -230,6 +254,7 @@ def main() -> None:
     parser.add_argument("--nulls", type=int, default=19)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--only", default="", help="work whose name holds this text")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as home:
@@ -243,6 +268,8 @@ def main() -> None:
         warm = [NextToken(view, "A line to warm both paths.") for view in (BASE, TUNED)]
         ratio(warm, backend, reference)
         for name, requests in workloads(options.prompts, options.nulls).items():
+            if options.only not in name:
+                continue
             backend.scorer.supports.clear()
             reference.supports.clear()
             found = ratio(requests, backend, reference)

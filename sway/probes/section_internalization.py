@@ -34,6 +34,8 @@ from sway.probes.lift import Lifted, lifted, questions
 from sway.probes.packs import control_sections
 
 MIN_CONTROLS = 2
+OUR_CONTROLS = 8
+"""How many of our own controls of a kind are asked: every null is asked them too, so each is dear."""
 
 
 class Params(CommonParams):
@@ -78,7 +80,8 @@ def section_internalization(params: Params, context: Context) -> Asking:
 def _controls(kind: SectionKind, given: Sequence[Section]) -> list[Section]:
     """The spec's controls of a kind; ours too where those are too few to show their scatter."""
     found = [c for c in given if c.kind is kind]
-    return found if len(found) >= MIN_CONTROLS else [*found, *(c for c in control_sections() if c.kind is kind)]
+    ours = [c for c in control_sections() if c.kind is kind][:OUR_CONTROLS]
+    return found if len(found) >= MIN_CONTROLS else [*found, *ours]
 
 
 def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list[Lifted]]) -> Measurement:

@@ -62,7 +62,8 @@ def test_weights_that_are_not_finite_allow_no_verdict(zoo, call, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("shape_mismatch", "64"), ("missing", "adapter_model.safetensors"), ("truncated", "safetensors")]
+    ("name", "said"),
+    [("shape_mismatch", "trained on a base"), ("missing", "adapter_model.safetensors"), ("truncated", "safetensors")],
 )
 def test_an_adapter_that_cannot_be_used_is_one_line(zoo, call, tmp_path: Path, name: str, said: str) -> None:
     ran = call("gate", zoo.spec(tmp_path, name, suite=SUITE))

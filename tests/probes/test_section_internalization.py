@@ -9,7 +9,7 @@ from sway.core.requests import Chat, RollingLogprob, SpanLogprob, SpanScore
 from sway.core.sections import Section, SectionKind
 from sway.core.views import BASE, TUNED
 from sway.probes.packs import control_sections
-from sway.probes.section_internalization import section_internalization
+from sway.probes.section_internalization import OUR_CONTROLS, section_internalization
 from sway.stats.resampling import mean_interval
 from tests.fakes import World, drive, instruction, preference, prose
 
@@ -64,7 +64,7 @@ def test_the_spec_s_controls_take_the_place_of_ours_where_there_are_enough():
     mine = prose(3, mark="calm")
     few = measure(World(), prose(4), controls=mine[:1]).evidence["controls"]["prose"]["n"]
     assert measure(World(), prose(4), controls=mine).evidence["controls"]["prose"]["n"] == 3
-    assert few == 1 + sum(s.kind is SectionKind.PROSE for s in control_sections())
+    assert few == 1 + OUR_CONTROLS
 
 
 def test_the_controls_doubt_widens_the_interval_and_is_centered():
