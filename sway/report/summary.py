@@ -167,7 +167,6 @@ def _footer(result: SuiteResult) -> tuple[str, ...]:
     if result.omnibus_p is not None:
         lines.append(f"any effect anywhere: p {result.omnibus_p:.2g}")
     if b is not None:
-        lines.append(
-            f"{b.requests} questions in {b.forward_passes} forward passes, {b.cpu_seconds:.1f} CPU-s on {b.threads} threads, {b.device} {b.dtype}".rstrip()
-        )
+        asked = f"{b.requests} questions in {b.forward_passes} forward passes"
+        lines.append(f"{asked}, {b.cpu_seconds:.1f} CPU-s on {b.threads} threads, {b.device} {b.dtype}".rstrip())
     return (*lines, *result.notes, f"sway {result.sway_version}")
