@@ -11,9 +11,9 @@ from rich.console import Console
 PLAIN_WIDTH = 120
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether a person is watching, so that progress may move and colors show."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person is watching, so that progress may move and colors show. A closed stream is None."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -18,7 +18,8 @@ def handled(command: Callable[[], object]) -> int:
     """Run a command and return its exit code. Raises nothing."""
     try:
         result = command()
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (KeyboardInterrupt, click.Abort):

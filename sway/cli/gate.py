@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -12,10 +13,24 @@ from sway.engine.plan import Options
 from sway.suite.loader import load_spec
 
 
+def _number(context: click.Context, option: click.Parameter, value: float) -> float:
+    """Refuse NaN: it is in click's range, and no score would be below it."""
+    if math.isnan(value):
+        raise click.BadParameter(f"{value} is not a number.", context, option)
+    return value
+
+
 @click.command(short_help="Pass or fail, as an exit code.")
 @click.argument("spec", type=click.Path(path_type=Path))
 @judging
-@click.option("--threshold", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Least composite score.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    callback=_number,
+    help="Least composite score.",
+)
 @click.option(
     "--fail-on", type=click.Choice([f.value for f in FailOn]), default="fail", show_default=True, help="What closes it."
 )
@@ -33,6 +48,8 @@ def gate(
     A probe that is required and could not be measured never lets the gate pass.
     """
     options = Options(weights=parse_weights(weights), thorough=thorough, threads=threads)
-    result, decision = judge_spec(load_spec(spec), options, threshold=threshold, fail_on=FailOn(fail_on))
+    result, decision = judge_spec(
+        load_spec(spec), options, threshold=threshold, fail_on=FailOn(fail_on), json_path=json_path
+    )
     report(result, decision, json_path)
     click.get_current_context().exit(int(decision.exit))

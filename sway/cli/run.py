@@ -10,7 +10,9 @@ from rich.table import Table
 
 from sway.cli.console import console
 from sway.cli.session import judge_spec, judging, parse_weights, report
+from sway.core.text import printable
 from sway.engine.plan import Forecast, Options, forecast, make_plan
+from sway.engine.score import merge_weights
 from sway.suite.loader import load_spec
 from sway.suite.spec import LoadedSpec
 
@@ -37,7 +39,7 @@ def run(
     if dry_run:
         show_plan(loaded, options)
         return
-    report(*judge_spec(loaded, options), json_path)
+    report(*judge_spec(loaded, options, json_path=json_path), json_path)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -46,12 +48,13 @@ def _names(text: str) -> tuple[str, ...]:
 
 def show_plan(loaded: LoadedSpec, options: Options) -> None:
     """Print each probe's first questions and what they cost."""
+    merge_weights(loaded.spec.defaults.score_weights, options.weights)
     probes, rows, passes = forecast(make_plan(loaded, options))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for header in ("probe", "kind", "first questions", "nulls"):
         table.add_column(header, overflow="fold")
     for probe in probes:
-        table.add_row(probe.name, probe.kind, _asked(probe), str(probe.nulls or ""))
+        table.add_row(printable(probe.name), probe.kind, _asked(probe), str(probe.nulls or ""))
     out = console()
     out.print(table)
     out.print(f"{rows} distinct questions in about {passes} forward passes; later rounds depend on the answers.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from sway import backends
 from sway.backends.interface import Backend
 from sway.cli.console import console, is_terminal
+from sway.cli.output import check_target, write_atomically
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
 from sway.engine.gate import Decision, FailOn, decide
@@ -66,34 +66,26 @@ def build(loaded: LoadedSpec, options: Options) -> Backend:
 
 
 def judge_spec(
-    loaded: LoadedSpec, options: Options, *, threshold: float = 0.0, fail_on: FailOn = FailOn.FAIL
+    loaded: LoadedSpec,
+    options: Options,
+    *,
+    threshold: float = 0.0,
+    fail_on: FailOn = FailOn.FAIL,
+    json_path: Path | None = None,
 ) -> tuple[SuiteResult, Decision]:
-    """Run the suite with progress shown, and decide."""
+    """Run the suite with progress shown, and decide. A `json_path` that cannot be written is refused first."""
+    if json_path is not None:
+        check_target(json_path, loaded.path)
     with shown_progress() as progress:
         result = run_suite(loaded, options, build=build, progress=progress)
     return result, decide(result, threshold=threshold, fail_on=fail_on)
 
 
 def report(result: SuiteResult, decision: Decision, json_path: Path | None = None) -> None:
-    """Print the report, and write the JSON report if a path was given."""
-    show(summarize(result, decision), console())
+    """Write the JSON report if a path was given, then print: a reader of the print may leave early."""
     if json_path is not None:
         write_atomically(json_path, json_report.render(result, decision))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` in one step.
-
-    Raises:
-        SwayError: the file cannot be written.
-    """
-    try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
-            part.write(text)
-        Path(part.name).chmod(0o644)
-        Path(part.name).replace(path)
-    except OSError as fault:
-        raise SwayError(f"cannot write: {fault.strerror}", where=str(path), mend="choose another path") from None
+    show(summarize(result, decision), console())
 
 
 @contextmanager

@@ -73,7 +73,7 @@ class NullCache:
             stored = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
             raw = stored["raw"] if stored["format"] == FORMAT and stored["key"] == key else {}
             return {str(k): float(v) for k, v in raw.items() if math.isfinite(v)}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             return {}
 
     def write(self, key: str | None, raw: dict[str, float]) -> None:

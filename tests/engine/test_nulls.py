@@ -57,6 +57,12 @@ def test_any_json_in_the_place_of_statistics_yields_finite_numbers_or_nothing(tm
     assert all(isinstance(v, float) and v - v == 0 for v in read.values())
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "null", "[" * 100_000, '{"format": 1, "key": "k", "raw": {"a": "x"}}'])
+def test_a_file_that_is_damaged_counts_as_absent(tmp_path: Path, text: str) -> None:
+    (tmp_path / "k.json").write_text(text)
+    assert NullCache(tmp_path).read("k") == {}
+
+
 def test_a_cache_that_cannot_be_written_is_only_slower(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     NullCache(tmp_path / "file").write("k", {"a": 1.0})
