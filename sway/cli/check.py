@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ def check(
     Exits 0 for an adapter that changes the model, 1 for one that is broken or no more than noise, 2 for unusable
     input, 3 where no verdict is possible.
     """
+    if no_model:
+        # NumPy's linear algebra starts a thread a core when it is imported, which doubles the cost of so short a look.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from sway.cli import disk
 
     found = disk.inspect(adapter)

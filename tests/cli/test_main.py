@@ -56,10 +56,19 @@ def cpu(args: list[str]) -> float:
     return spent() - before
 
 
+def times_bare(args: list[str]) -> float:
+    """CPU time of a command as a multiple of an interpreter's that does nothing, both in this run."""
+    pairs = [(cpu(["-c", "pass"]), cpu(["-m", "sway", *args])) for _ in range(9)]
+    bare, command = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return command / bare
+
+
 def test_help_costs_little_more_than_the_interpreter():
-    pairs = [(cpu(["-c", "pass"]), cpu(["-m", "sway", "--help"])) for _ in range(7)]
-    bare, help_ = (statistics.median(column) for column in zip(*pairs, strict=True))
-    assert help_ <= 8 * bare
+    assert times_bare(["--help"]) <= 8
+
+
+def test_a_look_at_files_costs_little_more_than_numpy(tmp_path, zoo):
+    assert times_bare(["check", str(zoo.adapter("healthy")), "--no-model"]) <= 20
 
 
 def test_an_unknown_command_names_the_nearest(call):
