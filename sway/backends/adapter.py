@@ -6,6 +6,7 @@ Nothing is unpickled or executed. Tensors come out as float32, since peft comput
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from sway.backends.adapter_config import AdapterConfig, read_config
+from sway.backends.files import folder_at
 from sway.backends.tensors import WEIGHTS_NAME, Array, read_tensors
 from sway.core.errors import AdapterError, NoOpError, PreflightError
 
@@ -101,17 +103,20 @@ def read_adapter(folder: Path | str) -> Adapter:
     Raises:
         AdapterError: it is missing, malformed, or of a kind that cannot be scored; the message names the part.
     """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        what = "the adapter is not a folder" if folder.exists() else "the adapter folder does not exist"
+    found = folder_at(str(folder))
+    if found is None:
+        # Path.exists raises where a name is too long.
+        there = os.path.exists(folder)  # noqa: PTH110
+        what = "the adapter is not a folder" if there else "the adapter folder does not exist"
         raise AdapterError(what, where=str(folder), mend="give the folder that peft's save_pretrained wrote")
-    config, config_bytes = read_config(folder)
-    tensors, weights = read_tensors(folder)
-    parts, saved = _group(tensors, config, str(folder / WEIGHTS_NAME))
-    updates = {m: _update(m, p, config, str(folder / WEIGHTS_NAME)) for m, p in sorted(parts.items())}
+    config, config_bytes = read_config(found)
+    tensors, weights = read_tensors(found)
+    where = str(found / WEIGHTS_NAME)
+    parts, saved = _group(tensors, config, where)
+    updates = {m: _update(m, p, config, where) for m, p in sorted(parts.items())}
     if not updates and not saved:
-        raise AdapterError("holds no LoRA tensors", where=str(folder / WEIGHTS_NAME), mend="save the adapter again")
-    return Adapter(folder, config, updates, saved, (config_bytes, weights))
+        raise AdapterError("holds no LoRA tensors", where=where, mend="save the adapter again")
+    return Adapter(found, config, updates, saved, (config_bytes, weights))
 
 
 def check_finite(adapter: Adapter) -> None:

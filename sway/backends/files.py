@@ -9,6 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from sway.core import folders
+
 _CHUNK = 1 << 22
 _CONTENT = (".safetensors", ".json", ".model", ".jinja", ".txt", ".py", ".gguf")
 
@@ -19,19 +21,27 @@ def is_hub_id(name: str) -> bool:
     >>> is_hub_id("org/model"), is_hub_id("./model"), is_hub_id("a/b/c")
     (True, False, False)
     """
-    return name.count("/") == 1 and name[0] not in "./~" and not Path(name).exists()
+    return name.count("/") == 1 and name[0] not in "./~" and folder_at(name) is None
+
+
+def folder_at(name: str) -> Path | None:
+    """The folder of that name, or None where there is none, or the name cannot be one."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError, ValueError):
+        return None
 
 
 def hub_cache() -> Path:
     """The folder in which huggingface_hub keeps repositories."""
-    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE") or str(Path(home) / "hub")).expanduser()
+    chosen = os.environ.get("HF_HUB_CACHE") or str(folders.hugging_face() / "hub")
+    return Path(os.path.expanduser(chosen))  # noqa: PTH111 - Path.expanduser raises where there is no home
 
 
 def base_folder(base: str, revision: str | None = None) -> Path | None:
     """The folder with a base model's files: the one named, or a snapshot in the hub cache. None if neither is there."""
-    folder = Path(base).expanduser()
-    if folder.is_dir():
+    if folder := folder_at(base):
         return folder
     if "/" not in base and "--" in base:
         return None
@@ -59,11 +69,11 @@ class _Memo:
     """Digests of files, keyed by path, size, time and inode, kept between runs. A corrupt store is an empty one."""
 
     def __init__(self) -> None:
-        self.path = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "dlm-sway" / "digests.json"
+        self.path = folders.writable(folders.user_cache() / "dlm-sway" / "digests.json")
         self.known: dict[str, str] = {}
         self.changed = False
         with contextlib.suppress(OSError, ValueError, RecursionError):
-            loaded = json.loads(self.path.read_text())
+            loaded = json.loads(self.path.read_text()) if self.path else {}
             if isinstance(loaded, dict):
                 self.known = {k: v for k, v in loaded.items() if isinstance(v, str) and len(v) == 64}
 
@@ -78,7 +88,7 @@ class _Memo:
         return self.known[key]
 
     def save(self) -> None:
-        if not self.changed:
+        if not self.changed or self.path is None:
             return
         # A cache that cannot be written costs time, not correctness.
         with contextlib.suppress(OSError):

@@ -18,8 +18,7 @@ def handled(command: Callable[[], object]) -> int:
     """Run a command and return its exit code. Raises nothing."""
     try:
         result = command()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        _flush()
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except (KeyboardInterrupt, click.Abort):
@@ -36,6 +35,11 @@ def handled(command: Callable[[], object]) -> int:
     except Exception as fault:  # noqa: BLE001 - whatever it is, the user gets one line and no verdict
         return _unexpected(fault)
     return result if isinstance(result, int) else Exit.PASS
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # as it is where the caller closed it
+        sys.stdout.flush()
 
 
 def _fault(fault: SwayError) -> int:

@@ -20,11 +20,12 @@ from sway.core.errors import SwayError
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def init(adapter: Path, output: Path, base: str | None, sections: Path | None, force: bool) -> None:
     """Write a spec for the adapter in the folder ADAPTER (default: this folder)."""
+    from sway.suite.files import exists
     from sway.suite.loader import spec_from_text
 
-    if output.exists() and not force:
+    if exists(output) and not force:
         raise SwayError("there is a file already", where=str(output), mend="choose another with -o, or add --force")
-    if not output.parent.is_dir():
+    if not exists(output.parent) or not output.parent.is_dir():
         raise SwayError("there is no such folder", where=str(output.parent), mend="make it, or choose another with -o")
     text = render(_Starter(adapter, output, base, sections))
     spec_from_text(text, path=output)
@@ -46,8 +47,13 @@ class _Starter:
 
     def relative(self, path: Path) -> str:
         """A path as the spec should name it: relative to the spec, in quotes."""
-        there = os.path.relpath(path.expanduser().resolve(), self.output.parent.resolve())
+        there = os.path.relpath(_real(path), self.output.parent.resolve())
         return _quoted(there if there.startswith(os.curdir) else f"./{there}")
+
+
+def _real(path: Path) -> Path:
+    """The path without `~` and links; as it is where they lead nowhere."""
+    return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111 - these raise for no path
 
 
 def render(starter: _Starter) -> str:
@@ -61,7 +67,7 @@ def render(starter: _Starter) -> str:
     from sway.probes.packs import check_prompts
     from sway.probes.undertraining import STATE_FILE
 
-    folder = starter.adapter.expanduser().resolve()
+    folder = _real(starter.adapter)
     return (
         environment()
         .get_template("sway.yaml.j2")

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+_LONGEST = 800
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " [cut]"
+
 
 class SwayError(Exception):
     """A fault in what the user gave us; shown as one line, never as a traceback.
@@ -16,7 +22,8 @@ class SwayError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.what}" if self.where else self.what
+        where, what = _cut(self.where), _cut(self.what)  # whatever hostile input is quoted, the mend stays in view
+        line = f"{where}: {what}" if where else what
         return f"{line} ({self.mend})" if self.mend else line
 
 

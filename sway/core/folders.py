@@ -6,31 +6,45 @@ import os
 from pathlib import Path
 
 
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+def _expanded(path: str) -> Path:
+    """The path with `~` expanded; as it is where the user has no home, as in some containers."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def writable(path: Path) -> Path | None:
+    """The path, unless it starts at a home that is not known."""
+    return None if str(path).startswith("~") else path
+
+
+def user_cache() -> Path:
+    """Where caches are kept."""
+    return _expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
 
 
 def null_statistics() -> Path | None:
-    """The statistics of null adapters; None when `SWAY_DISABLE_NULL_CACHE=1`."""
+    """The statistics of null adapters; None when `SWAY_DISABLE_NULL_CACHE=1`, or without a home."""
     if os.environ.get("SWAY_DISABLE_NULL_CACHE") == "1":
         return None
     if chosen := os.environ.get("SWAY_NULL_CACHE_DIR"):
-        return Path(chosen).expanduser()
+        return writable(_expanded(chosen))
     if os.environ.get("XDG_CACHE_HOME"):
-        return _user_cache() / "dlm-sway" / "null-stats"
-    return Path("~/.dlm-sway/null-stats").expanduser()
+        return writable(user_cache() / "dlm-sway" / "null-stats")
+    return writable(_expanded("~/.dlm-sway/null-stats"))
 
 
 def converted_adapters() -> Path:
     """Adapters converted for MLX, by content."""
-    return _user_cache() / "dlm-sway" / "mlx-converted"
+    return user_cache() / "dlm-sway" / "mlx-converted"
 
 
 def hugging_face() -> Path:
     """Models fetched from the Hugging Face hub."""
-    return Path(os.environ.get("HF_HOME") or _user_cache() / "huggingface").expanduser()
+    return _expanded(os.environ.get("HF_HOME") or str(user_cache() / "huggingface"))
 
 
 def dlm_home() -> Path:
     """The store of the `dlm` tool."""
-    return Path(os.environ.get("DLM_HOME") or "~/.dlm").expanduser()
+    return _expanded(os.environ.get("DLM_HOME") or "~/.dlm")

@@ -45,8 +45,8 @@ def prepare(folder: Path, advance: Advance) -> list[tuple[Case, Path]]:
     Raises:
         SwayError: the folder holds something else, or cannot be written.
     """
-    made = _made(folder)
     try:
+        made = _made(folder)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "document.yaml").exists():
             shutil.copy(text.document(), folder / "document.yaml")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from sway.core.errors import SwayError
 
 MAX_BYTES = 64 * 2**20
 LEVELS_UP = 5
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def find_training_log(store: Path | None, adapter: Path | None) -> TrainingLog |
 
 def _log_in(folder: Path) -> Path | None:
     """The newest log of a folder, by the number and time in its name, or the furthest checkpoint's state."""
-    if logs := sorted(folder.glob("logs/train-*.jsonl")):
+    if logs := sorted(log for log in folder.glob("logs/train-*.jsonl") if log.is_file()):
         return logs[-1]
     state = folder / "trainer_state.json"
     if state.is_file():
@@ -56,10 +56,10 @@ def _read(path: Path) -> TrainingLog:
             raise SwayError("is too large for a training log", where=str(path), mend=f"keep it under {MAX_BYTES} bytes")
         text = path.read_text(encoding="utf-8")
         records = list(_trainer_records(text) if path.suffix == ".json" else _lines(text))
-    except (OSError, ValueError, RecursionError) as fault:
+        by_step = {int(r["step"]): float(r["loss"]) for r in records if _is_step(r)}
+    except (OSError, ValueError, OverflowError, RecursionError) as fault:
         raise SwayError(f"cannot be read ({fault})", where=str(path), mend="remove or repair the log") from None
-    by_step = {int(r["step"]): float(r["loss"]) for r in records if _is_step(r)}
-    if not all(map(math.isfinite, by_step.values())):
+    if not all(abs(loss) <= LARGEST for loss in by_step.values()):
         raise SwayError("logs a loss that is not a number", where=str(path), mend="train again: training diverged")
     steps = sorted(by_step)
     return TrainingLog(path, tuple(steps), tuple(by_step[s] for s in steps))

@@ -14,7 +14,7 @@ from sway.suite.files import read_text
 from sway.suite.plain import Tree, plain
 from sway.suite.problems import Problems, nearest
 from sway.suite.registry import Registry, standard
-from sway.suite.resolve import resolve_file, resolve_model
+from sway.suite.resolve import expand, resolve_file, resolve_model
 from sway.suite.spec import Defaults, LoadedSpec, Models, Spec
 from sway.suite.texts import read_sections
 from sway.suite.wording import validate
@@ -31,7 +31,7 @@ def load_spec(path: str | Path, *, registry: Registry | None = None) -> LoadedSp
     """
     shown = str(path)
     try:
-        text = read_text(Path(path).expanduser(), shown=shown, limit=MAX_BYTES, role="spec")
+        text = read_text(_place(path), shown=shown, limit=MAX_BYTES, role="spec")
     except SwayError as fault:
         raise SpecError([fault]) from None
     return spec_from_text(text, path=shown, registry=registry)
@@ -44,7 +44,7 @@ def spec_from_text(text: str, *, path: str | Path, registry: Registry | None = N
         SpecError: with every fault in the text and in the section files that it names.
     """
     problems = Problems(str(path))
-    return _load(parse(text, problems), Path(path).expanduser().absolute(), problems, registry)
+    return _load(parse(text, problems), _place(path).absolute(), problems, registry)
 
 
 def spec_from_data(
@@ -56,7 +56,11 @@ def spec_from_data(
         SpecError: with every fault in the data and in the section files that it names.
     """
     problems = Problems(str(path))
-    return _load(Tree(plain(data, (), problems)), Path(path).expanduser().absolute(), problems, registry)
+    return _load(Tree(plain(data, (), problems)), _place(path).absolute(), problems, registry)
+
+
+def _place(path: str | Path) -> Path:
+    return expand(str(path)) or Path(path)
 
 
 def _load(tree: Tree, path: Path, problems: Problems, registry: Registry | None) -> LoadedSpec:

@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -112,6 +113,16 @@ REFUSED = {
     "flag": ({"use_dora": "yes"}, "use_dora must be"),
     "slow pattern": ({"alpha_pattern": {"(a+)+b": 1}}, "alpha_pattern must be"),
     "broken pattern": ({"rank_pattern": {"[": 1}}, "rank_pattern must be"),
+    "choices": ({"rank_pattern": {"(a.|.b)" * 30: 1}}, "too long to match"),
+    "repeated choice": ({"rank_pattern": {"(a|aa)*": 1}}, "rank_pattern must be"),
+    "flags": ({"rank_pattern": {"(?i)x": 1}}, "rank_pattern must be"),
+    "reference": ({"rank_pattern": {r"(.*)\1x": 1}}, "rank_pattern must be"),
+    "endless count": ({"rank_pattern": {"a{" + "9" * 40 + "}": 1}}, "rank_pattern must be"),
+    "rank of half": ({"r": 2.5}, "whole number"),
+    "rank pattern of half": ({"rank_pattern": {"q_proj": 2.5}}, "whole number"),
+    "long base": ({"base_model_name_or_path": "x" * 5000}, "at most"),
+    "long kind": ({"peft_type": "x" * 9000}, "only LORA"),
+    "long key": ({"x" * 9000: 1}, "not supported"),
     "patterns": ({"rank_pattern": [1]}, "rank_pattern must be"),
     "other rank": ({"r": 3}, "rank 3"),
     "no magnitude": ({"use_dora": True}, "magnitude is missing"),
@@ -229,6 +240,34 @@ def broken_folders(root):
 
 def test_broken_folders_are_one_line_each(tmp_path):
     for folder, expected in broken_folders(tmp_path):
+        with pytest.raises(AdapterError) as error:
+            read_adapter(folder)
+        assert expected in one_line(error), folder.name
+
+
+def unreadable_files(root):
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        pipe = write(root / f"pipe {name}")
+        (pipe / name).unlink()
+        os.mkfifo(pipe / name)
+        yield pipe, name
+        endless = write(root / f"endless {name}")
+        (endless / name).unlink()
+        (endless / name).symlink_to("/dev/zero")
+        yield endless, name
+    yield root / ("x" * 5000), "does not exist"
+    yield Path("~nobody-of-that-name/adapter"), "does not exist"
+    base = root / "base"
+    base.mkdir()
+    (base / "config.json").write_text("{}")
+    yield base, "a whole model and not an adapter"
+    (root / "runs").mkdir()
+    write(root / "runs" / "checkpoint-5")
+    yield root / "runs", "checkpoint-5"
+
+
+def test_what_is_no_adapter_is_told_without_waiting(tmp_path):
+    for folder, expected in unreadable_files(tmp_path):
         with pytest.raises(AdapterError) as error:
             read_adapter(folder)
         assert expected in one_line(error), folder.name

@@ -98,3 +98,11 @@ def test_odd_names_survive(call, adapter, tmp_path, spec):
     odd = adapter.rename(adapter.parent / 'it\'s "a": {%s} # \u00e9\u4e2d')
     assert call("init", odd, "-o", spec)[0] == 0
     assert load_spec(spec).adapter == odd
+
+
+@pytest.mark.parametrize("output", ["x" * 5000, "x" * 300 + "/sway.yaml", "~nobody-of-that-name/sway.yaml"])
+def test_a_place_that_cannot_be_is_one_line(call, adapter, output):
+    code, out, err = call("init", adapter, "-o", output)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert call("init", "~nobody-of-that-name", "-o", adapter / "sway.yaml").code == 2
+    assert call("gate", "~nobody-of-that-name/sway.yaml").code == 2

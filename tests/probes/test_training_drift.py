@@ -1,5 +1,6 @@
 import json
 import math
+import os
 
 import numpy as np
 import pytest
@@ -111,6 +112,26 @@ def test_a_loss_that_is_not_a_number_is_an_error(tmp_path):
     jsonl(tmp_path / "logs/train-1.jsonl", [*DESCENT, math.nan])
     with pytest.raises(SwayError, match="not a number"):
         measure(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"step": 1e999, "loss": 1}', '{"step": 1, "loss": 1' + "0" * 400 + "}", "[" * 100_000]
+)
+def test_absurd_numbers_in_a_log_are_an_error(tmp_path, line):
+    path = jsonl(tmp_path / "logs/train-1.jsonl", DESCENT)
+    path.write_text(f"{line}\n{path.read_text()}")
+    with pytest.raises(SwayError, match="cannot be read"):
+        measure(tmp_path)
+    jsonl(path, [*DESCENT, 1e308])
+    with pytest.raises(SwayError, match="not a number"):
+        measure(tmp_path)
+
+
+def test_a_log_that_would_never_end_is_passed_over(tmp_path):
+    jsonl(tmp_path / "logs/train-1.jsonl", DESCENT)
+    os.mkfifo(tmp_path / "logs/train-2.jsonl")
+    (tmp_path / "logs/train-3.jsonl").symlink_to("/dev/zero")
+    assert measure(tmp_path).evidence["steps"] == 60
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "nonsense", '{"log_history": 3}'])

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import transformers
 
+from sway.backends.files import folder_at
 from sway.core.errors import BackendError
 from sway.core.model import ModelSpec
 
@@ -36,7 +37,7 @@ def load(spec: ModelSpec) -> Loaded:
     start = time.perf_counter()
     device = _device(spec.device)
     dtype = _dtype(spec.dtype, device)
-    source = str(Path(spec.base).expanduser()) if Path(spec.base).expanduser().is_dir() else spec.base
+    source = str(folder_at(spec.base) or spec.base)
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code, "local_files_only": _offline()}
     if spec.revision:
         common["revision"] = spec.revision
@@ -138,7 +139,7 @@ def _explained(base: str) -> Iterator[None]:
             "the model does not fit in memory", where=base, mend="use a smaller dtype or device"
         ) from None
     except Exception as error:  # a loader may raise anything; the user gets one line
-        raise BackendError(_reason(error), where=base, mend=_mend(base, str(error))) from error
+        raise BackendError(_reason(error), where=base[:200], mend=_mend(base, str(error))) from error
 
 
 def _offline() -> bool:
@@ -156,7 +157,7 @@ def _mend(base: str, message: str) -> str:
         return "set trust_remote_code: true if you trust the code that this model ships"
     if "safetensors" in message:
         return "convert its weights to safetensors: pickled weights are not opened"
-    if _offline() and not Path(base).exists():
+    if _offline() and folder_at(base) is None:
         return "HF_HUB_OFFLINE is set: download the model first, or unset it"
     return "check that the name or folder is a causal language model with its tokenizer"
 
