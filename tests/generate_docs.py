@@ -74,6 +74,7 @@ def probes_page() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "docs/probes.md": probes_page,
     "docs/sway.schema.json": lambda: output("sway schema"),
+    "docs/report.schema.json": lambda: output("sway schema --report"),
 }
 
 

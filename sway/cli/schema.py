@@ -1,4 +1,4 @@
-"""`sway schema`: the JSON Schema of a spec."""
+"""`sway schema`: the JSON Schema of a spec, or of a report."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import click
 
 
 @click.command(short_help="The JSON Schema of a spec, for editors.")
-def schema() -> None:
+@click.option("--report", is_flag=True, help="The schema of the JSON report instead.")
+def schema(report: bool) -> None:
     """Print the JSON Schema (2020-12) of sway.yaml.
 
     Save it, and point your editor's YAML language server at the file to complete and check specs while you type.
     """
-    from sway.suite.schema import json_schema
+    if report:
+        from sway.report.json_report import schema as made
+    else:
+        from sway.suite.schema import json_schema as made
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json.dumps(made(), indent=2))

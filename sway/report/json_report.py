@@ -109,8 +109,9 @@ class Report(_Record):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a report."""
-    return Report.model_json_schema(by_alias=True)
+    """The JSON Schema (2020-12) of a report."""
+    made = Report.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
 def render(result: SuiteResult, decision: Decision) -> str:

@@ -43,7 +43,8 @@ def test_a_report_is_not_explained(call):
     assert err == ("error: out/report.json: explain takes the name of a probe, not a report (see: sway list-probes)\n")
 
 
-def test_schema_is_json(call):
-    code, out, err = call("schema")
+@pytest.mark.parametrize("options", [[], ["--report"]])
+def test_schema_is_json(call, options):
+    code, out, err = call("schema", *options)
     assert (code, err) == (0, "")
     assert json.loads(out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
