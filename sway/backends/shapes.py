@@ -6,7 +6,6 @@ weights, or is not on this machine, the question is left to the loader, which as
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from sway.backends.adapter import Adapter, LowRank
-from sway.backends.files import base_folder, is_hub_id
+from sway.backends.base_folder import check_base_folder, read_settings
+from sway.backends.files import base_folder, folder_at, is_hub_id
 from sway.core.errors import AdapterError, BackendError
 
 Shape = tuple[int, ...]
@@ -43,8 +43,13 @@ def _same_end(one: str, other: str) -> bool:
 
 
 def check_fit(adapter: Adapter, base: str, revision: str | None = None) -> None:
-    """Raise `AdapterError` if the adapter was trained on another base than `base`, a folder or hub id."""
+    """Raise `AdapterError` if the adapter was trained on another base than `base`, a folder or hub id.
+
+    Raises `BackendError` if it is a folder that no base model can be loaded from.
+    """
     _check_name(adapter, base)
+    if named := folder_at(base):
+        check_base_folder(named)
     folder = base_folder(base, revision)
     shapes = read_shapes(folder) if folder else None
     if shapes is None:
@@ -59,13 +64,7 @@ def check_fit(adapter: Adapter, base: str, revision: str | None = None) -> None:
 
 def read_shapes(folder: Path) -> BaseShapes | None:
     """The shapes in a model folder; None where it has no safetensors file or its weights are packed."""
-    config: object = {}
-    if (folder / "config.json").is_file():
-        try:
-            config = json.loads((folder / "config.json").read_text())
-        except (OSError, ValueError) as error:
-            raise BackendError(f"config.json cannot be read: {error}", where=str(folder), mend="get it again") from None
-    settings = config if isinstance(config, dict) else {}
+    settings = read_settings(folder)
     files = sorted(folder.glob("*.safetensors"))
     if not files or settings.get("quantization_config"):
         return None

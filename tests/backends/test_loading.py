@@ -159,7 +159,7 @@ def test_what_the_spec_must_give(llama, lora):
 
 
 def test_a_missing_library_names_the_extra(llama, lora, monkeypatch):
-    monkeypatch.setattr("sway.backends.factory.find_spec", lambda name: None)
+    monkeypatch.setattr("sway.core.errors.find_spec", lambda name: None)
     assert "dlm-sway[hf]" in refused(MissingExtraError, llama, lora)
 
 
