@@ -43,12 +43,25 @@ def inspect(folder: Path) -> Adapter:
 
 def diagnose(adapter: Adapter) -> list[Diagnosis]:
     """What the weights and the traces of training tell."""
-    sizes = sorted(update.norm for update in adapter.updates.values())
-    weights = f"{len(sizes)} modules of rank {adapter.config.r}, all finite"
-    if sizes:
-        weights += f", update norms {words.number(sizes[0])} to {words.number(sizes[-1])}"
     traces = [_look(name, look, adapter.folder) for name, look in DIAGNOSTICS.items()]
-    return [Diagnosis("weights", Verdict.PASS, weights), *traces]
+    return [Diagnosis("weights", Verdict.PASS, _weights(adapter)), *traces]
+
+
+def _weights(adapter: Adapter) -> str:
+    sizes = sorted(update.norm for update in adapter.updates.values())
+    ranks = sorted({update.a.shape[0] for update in adapter.updates.values()})
+    parts = []
+    if sizes:
+        span = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {ranks[0]} to {ranks[-1]}"
+        parts.append(f"{_count(len(sizes), 'module')} of {span}")
+    if adapter.saved:
+        parts.append(_count(len(adapter.saved), "saved module"))
+    norms = f", update norms {words.number(sizes[0])} to {words.number(sizes[-1])}" if sizes else ""
+    return f"{' and '.join(parts)}, all finite{norms}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("s" if n != 1 else "")
 
 
 def _look(name: str, look: Callable[[Path], Measurement], folder: Path) -> Diagnosis:

@@ -35,6 +35,8 @@ BY_REASON: dict[Reason, str] = {
     Reason.HARM: "Lower the learning rate or mix general text into training.",
     Reason.SHAPE: "See the numbers that are out of bounds.",
 }
+OUT_OF_REACH = 50
+"""How many times the samples given nobody would write."""
 
 
 def advise(result: ProbeResult) -> str:
@@ -46,10 +48,18 @@ def advise(result: ProbeResult) -> str:
     if result.verdict is Verdict.PASS:
         return ""
     if result.samples_needed:
-        return f"Give it about {result.samples_needed} samples (it has {len(result.samples)})."
+        return _more_samples(result.samples_needed, len(result.samples))
     if result.reason is Reason.NOISE and _beyond_bar(result):
         return "It is large but has no more structure than noise: lower the learning rate or lora_alpha and retrain."
     return BY_KIND.get((result.kind, result.reason)) or BY_REASON.get(result.reason, "")
+
+
+def _more_samples(needed: int, given: int) -> str:
+    if needed > OUT_OF_REACH * max(given, 1):
+        return (
+            f"It lies at its bar, and more samples would hardly settle it ({given} given): train for a clearer margin."
+        )
+    return f"Give it about {needed} samples (it has {given})."
 
 
 def _beyond_bar(result: ProbeResult) -> bool:

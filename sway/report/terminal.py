@@ -19,16 +19,18 @@ STYLE = {
     Verdict.SKIP: "dim",
     Verdict.ERROR: "bold magenta",
 }
+ROOMY = 110
+"""Columns in which a row of the table fits on one line."""
 MARK = {Verdict.PASS: "+", Verdict.FAIL: "x", Verdict.WARN: "!", Verdict.SKIP: "-", Verdict.ERROR: "?"}
 
 
 def show(summary: Summary, console: Console) -> None:
     """Print the report. Colour and width are the console's; nothing depends on colour alone."""
-    console.print(Group(*_parts(summary)), highlight=False)
+    console.print(Group(*_parts(summary, narrow=console.width < ROOMY)), highlight=False)
 
 
-def _parts(summary: Summary) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text(), _title(summary), *_subject(summary), Text(), _table(summary)]
+def _parts(summary: Summary, *, narrow: bool) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(), _title(summary), *_subject(summary), Text(), _table(summary, narrow=narrow)]
     if summary.profiles:
         parts += [Text(), Text("Against noise of other ranks", style="bold"), *map(_line, summary.profiles)]
     if summary.troubled:
@@ -49,14 +51,19 @@ def _subject(summary: Summary) -> list[RenderableType]:
     return [_line(f"{adapter}"), _line(f"{summary.spec}; {summary.score}", "dim")]
 
 
-def _table(summary: Summary) -> Table:
+def _table(summary: Summary, *, narrow: bool) -> Table:
+    """A row a probe. Where there is little room, cells break where their parts meet rather than anywhere."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+
+    def cell(text: str) -> str:
+        return text.replace(" [", "\n[").replace(", p ", "\np ").replace(" checks ", "\nchecks ") if narrow else text
+
     for header in ("", "probe", "measured [95% interval]", "bar", "against noise"):
-        table.add_column(header, overflow="fold")
+        table.add_column(cell(header), overflow="fold")
     for row in summary.rows:
         mark = Text(f"{MARK[row.verdict]} {row.verdict}", style=STYLE[row.verdict])
         name = Text(printable(row.name) + ("" if row.required else " (optional)"))
-        table.add_row(mark, name, row.measured or "", row.bar, row.noise)
+        table.add_row(mark, name, cell(row.measured), cell(row.bar), cell(row.noise))
     return table
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -63,6 +66,27 @@ def test_no_such_folder(call, tmp_path: Path) -> None:
     ran = call("check", tmp_path / "nowhere", "--no-model")
     assert ran.code == 2
     assert "does not exist" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("ranks", "saved", "said"),
+    [
+        ((4,), 0, "1 module of rank 4, all finite, update norms"),
+        ((4, 4), 0, "2 modules of rank 4, all finite"),
+        ((4, 2), 1, "2 modules of ranks 2 to 4 and 1 saved module, all finite"),
+        ((), 2, "2 saved modules, all finite"),
+    ],
+)
+def test_what_the_weights_hold_is_counted(call, adapter: Path, ranks, saved, said: str) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    config["rank_pattern"] = {f"layers.{i}.q_proj": rank for i, rank in enumerate(ranks)}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    tensors = {f"base_model.model.{name}.weight": np.ones((4, 4), "f4") for name in ("lm_head", "embed_tokens")[:saved]}
+    for i, rank in enumerate(ranks):
+        tensors[f"base_model.model.layers.{i}.q_proj.lora_A.weight"] = np.ones((rank, 6), "f4")
+        tensors[f"base_model.model.layers.{i}.q_proj.lora_B.weight"] = np.ones((6, rank), "f4")
+    save_file(tensors, adapter / "adapter_model.safetensors")
+    assert said in call("check", adapter, "--no-model").out
 
 
 def test_a_pickle_is_left_alone(zoo, call, tmp_path: Path) -> None:

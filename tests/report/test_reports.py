@@ -84,9 +84,9 @@ def result(*probes: ProbeResult, **fields: object) -> SuiteResult:
     return replace(whole, **fields)
 
 
-def terminal(found: SuiteResult, *, color: bool = False) -> str:
+def terminal(found: SuiteResult, *, color: bool = False, width: int = 110) -> str:
     out = io.StringIO()
-    console = Console(file=out, width=110, force_terminal=color, markup=False, emoji=False, highlight=False)
+    console = Console(file=out, width=width, force_terminal=color, markup=False, emoji=False, highlight=False)
     show(summarize(found, decide(found)), console)
     return out.getvalue()
 
@@ -162,3 +162,19 @@ def test_hostile_text_neither_moves_the_cursor_nor_breaks_the_json(name: str, me
 def test_a_line_of_a_megabyte_is_cut() -> None:
     found = result(replace(LEARNED, message="x" * 1_000_000))
     assert len(terminal(found)) < 20_000
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_line_is_wider_than_the_terminal_and_numbers_stay_whole(width: int) -> None:
+    shown = terminal(result(CHANGED, LEARNED, SHAPE, SKIPPED), width=width)
+    assert max(map(len, shown.splitlines())) <= width
+    if width >= 80:
+        assert all(part in shown for part in ("[0.05, 0.2]", "at least 0.02", ">10 sigma", "p 0.6"))
+
+
+@pytest.mark.parametrize(("needed", "said"), [(30, "about 30 samples (it has 20)"), (10_000, "hardly settle it")])
+def test_nobody_is_told_to_write_thousands_of_prompts(needed: int, said: str) -> None:
+    unsettled = replace(
+        CHANGED, verdict=Verdict.WARN, reason=Reason.INCONCLUSIVE, samples=(0.1,) * 20, samples_needed=needed
+    )
+    assert said in terminal(result(unsettled))
