@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,9 @@ from sway.core.errors import BackendError, SwayError, require
 if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must not wait for these
     from sway.backends.interface import Backend
     from sway.core.model import ModelSpec
+
+ALLOW_CUSTOM = "SWAY_ALLOW_CUSTOM"
+"""Must be 1 for a spec to name code that runs: a spec may come from a pull request."""
 
 
 def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threads: int | None = None) -> Backend:
@@ -54,6 +58,9 @@ def _custom(base: ModelSpec, tuned: ModelSpec) -> Backend:
 
     where, name = "models.ft.entry_point", tuned.entry_point or ""
     module, _, attribute = name.partition(":")
+    if os.environ.get(ALLOW_CUSTOM) != "1":
+        what = f"the spec asks to run {name!r}, and a spec is not trusted to"
+        raise BackendError(what, where=where, mend=f"set {ALLOW_CUSTOM}=1 if you trust this spec")
     if not module or not attribute:
         raise BackendError(f"{name!r} names no class", where=where, mend="write package.module:Class")
     try:

@@ -68,9 +68,10 @@ def _table(summary: Summary, *, narrow: bool) -> Table:
 
 
 def _trouble(row: Row) -> list[RenderableType]:
-    head = Text.assemble((f"{MARK[row.verdict]} ", STYLE[row.verdict]), (printable(row.name), "bold"), ": ")
-    head.append(printable(row.message))
-    parts: list[RenderableType] = [head]
+    # Joined before it is made printable: a name and its colon must not make a runner's command together.
+    said = Text(printable(f"{row.name}: {row.message}"))
+    said.stylize("bold", 0, len(row.name) + 1)
+    parts: list[RenderableType] = [Text.assemble((f"{MARK[row.verdict]} ", STYLE[row.verdict]), said)]
     if row.advice:
         parts.append(Padding(Text(f"-> {row.advice}"), (0, 0, 0, 2)))
     return parts

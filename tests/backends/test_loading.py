@@ -174,7 +174,15 @@ def broken(base, tuned):
     raise RuntimeError("no\nluck")
 
 
-def test_custom_backends():
+def test_a_spec_runs_no_code_of_its_choice_unless_allowed(monkeypatch):
+    monkeypatch.delenv("SWAY_ALLOW_CUSTOM", raising=False)
+    spec = ModelSpec(kind="custom", base="x", adapter="y", entry_point="os:abort")
+    with pytest.raises(BackendError, match="SWAY_ALLOW_CUSTOM=1"):
+        build(spec, spec)
+
+
+def test_custom_backends(monkeypatch):
+    monkeypatch.setenv("SWAY_ALLOW_CUSTOM", "1")
     spec = ModelSpec(kind="custom", base="x", adapter="y", entry_point=f"{__name__}:Custom")
     assert build(spec, spec).models == (spec, spec)
     for entry, expected in {
