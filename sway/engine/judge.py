@@ -170,7 +170,7 @@ def _result(entry: Entry, found: Measurement, ruling: Ruling, nulls: Nulls | Non
         score=probe_score(probe, found, ruling.verdict, calibration),
         raw=found.raw,
         bar=found.bar,
-        z_score=calibration.z if calibration else None,
+        z_score=words.bounded(calibration.z) if calibration else None,
         p_value=calibration.p_value if calibration else None,
         base_value=found.base_value,
         ft_value=found.tuned_value,
@@ -207,4 +207,4 @@ def _profile(probe: Probe, raw: float, nulls: Nulls | None) -> dict[str, float]:
         multiplier: calibrate(raw, values, better=probe.better, log_scale=probe.log_scale).z
         for multiplier, values in sorted(nulls.raw.items())
     }
-    return {f"rank_{m:.2f}": z for m, z in profile.items() if z is not None}
+    return {f"rank_{m:.2f}": z for m, value in profile.items() if (z := words.bounded(value)) is not None}

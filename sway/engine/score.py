@@ -11,6 +11,7 @@ from sway.core.measurement import Category, Claim, Measurement
 from sway.core.probe import Probe
 from sway.core.results import ProbeResult, Score
 from sway.core.verdicts import Verdict
+from sway.engine.words import Z_SHOWN
 from sway.stats.calibration import Calibration
 
 DEFAULT_WEIGHTS: Mapping[Category, float] = {
@@ -126,6 +127,8 @@ def read_profile(z_by_rank: Mapping[str, float]) -> str:
     z = [value for _, value in sorted(z_by_rank.items(), key=lambda item: float(item[0].removeprefix("rank_")))]
     if len(z) < 2:
         return ""
+    if min(z) >= Z_SHOWN:
+        return "far above noise of any of these ranks"
     if max(z) < 3:
         return "barely above noise at any rank"
     if z[0] > 2 * max(z[-1], 1.0):

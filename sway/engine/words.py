@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a look at an adapter's files says a sentence too, and must 
     from sway.stats.calibration import Calibration
 
 Z_SHOWN = 10.0
+"""Beyond this a z, with its few nulls, says nothing more; no report holds a larger one."""
 
 
 def number(value: float) -> str:
@@ -21,10 +22,19 @@ def number(value: float) -> str:
 
 
 def sigma(z: float) -> str:
-    """A z for people: beyond ten standard deviations the number says nothing more."""
-    if abs(z) > Z_SHOWN:
+    """A z for people."""
+    if abs(z) >= Z_SHOWN:
         return ">10" if z > 0 else "<-10"
     return f"{z:+.1f}"
+
+
+def bounded(z: float | None) -> float | None:
+    """A z as reports hold it.
+
+    >>> bounded(560.0), bounded(-2.5), bounded(None)
+    (10.0, -2.5, None)
+    """
+    return None if z is None else min(max(z, -Z_SHOWN), Z_SHOWN)
 
 
 def message(

@@ -171,3 +171,9 @@ def test_every_judged_score_is_a_share_and_agrees_with_its_verdict(
     assert result.score is not None
     assert 0 <= result.score <= 1
     assert (result.score >= 0.6) == (result.verdict is Verdict.PASS)
+
+
+def test_no_absurd_z_reaches_a_report() -> None:
+    result = ruled(around(5.0, 0.1), nulls=[1e-6 * i for i in range(19)])
+    assert result.z_score == 10.0
+    assert ">10 sigma" in result.message

@@ -103,7 +103,7 @@ def test_disabled_nulls_leave_the_bar_alone_and_say_so(tmp_path: Path) -> None:
 
 def test_a_rank_profile_asks_each_multiplier(tmp_path: Path) -> None:
     nulls = {"name": "nulls", "kind": "null_adapter", "rank_multipliers": [0.5, 2.0]}
-    changed = row(run(nulls, DELTA, folder=tmp_path), "changed")
+    changed = row(run(nulls, DELTA, backend=Backend(effect=0.4, noise=0.3), folder=tmp_path), "changed")
     assert list(changed.z_by_rank) == ["rank_0.50", "rank_1.00", "rank_2.00"]
     assert changed.z_by_rank["rank_0.50"] > changed.z_by_rank["rank_2.00"]
 

@@ -59,6 +59,7 @@ def test_the_composite_lies_between_its_parts(parts: list[tuple[Category, float,
         ({"rank_0.50": 6.8, "rank_1.00": 4.2, "rank_2.00": 2.1}, "saturated"),
         ({"rank_0.50": 4.4, "rank_1.00": 4.2, "rank_2.00": 4.0}, "stable"),
         ({"rank_0.50": 1.1, "rank_1.00": 0.5, "rank_2.00": 0.2}, "barely"),
+        ({"rank_0.50": 10.0, "rank_1.00": 10.0}, "far above"),
         ({"rank_1.00": 4.0}, ""),
     ],
 )
