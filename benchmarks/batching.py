@@ -209,16 +209,21 @@ def next_tokens(prompts: int, nulls: int, words: int = 13) -> list[Request]:
     return [NextToken(view, text) for view in views for text in texts]
 
 
-def suite(prompts: int, nulls: int) -> list[Request]:
-    """What every probe that needs a model asks first, of the demonstration's document, with its nulls."""
+def suite(prompts: int, nulls: int, *, short: bool = False) -> list[Request]:
+    """What every probe that needs a model asks first, of the demonstration's document, with its nulls.
+
+    `short` takes the document's questions and answers alone, and passages of 256 characters.
+    """
+    learned = {"include_kinds": ["instruction"]} if short else {}
+    passages = {"chunk_chars": 256, "max_chunks": 8} if short else {"chunk_chars": 1024}
     asked = openings(read_sections(document()))[:prompts]
     entries = [
         {"name": "nulls", "kind": "null_adapter", "runs": nulls},
         {"name": "changed", "kind": "delta_kl", "prompts": asked},
-        {"name": "learned", "kind": "section_internalization"},
+        {"name": "learned", "kind": "section_internalization", **learned},
         {"name": "curve", "kind": "adapter_ablation", "prompts": asked},
         {"name": "recite", "kind": "leakage"},
-        {"name": "intact", "kind": "external_perplexity", "chunk_chars": 1024},
+        {"name": "intact", "kind": "external_perplexity", **passages},
     ]
     models = {"base": {"base": "org/base"}, "ft": {"base": "org/base", "adapter": str(Path(__file__).parent)}}
     data = {"version": 1, "models": models, "sections": str(document()), "suite": entries}
@@ -236,6 +241,7 @@ def workloads(prompts: int, nulls: int) -> dict[str, list[Request]]:
     return {
         f"next token, {prompts} prompts, 7 views, {nulls} nulls": next_tokens(prompts, nulls),
         f"next token, {prompts} prompts, base and tuned": next_tokens(prompts, 0)[: 2 * prompts],
+        f"the probes of short questions, {nulls} nulls": suite(prompts, nulls, short=True),
         f"the standard suite, {nulls} nulls": suite(prompts, nulls),
         "24 completions, base and tuned": [
             SpanLogprob(v, t, f" and so {i} more") for v in both for i in range(24 // prompts or 1) for t in texts
