@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sway.backends.interface import Backend
-from sway.core.errors import RequestError, SkipProbe, SwayError
+from sway.core.errors import SkipProbe
 from sway.core.measurement import Measurement
 from sway.core.probe import Asking
 from sway.core.requests import Answer, Answers, Failure, Request
@@ -40,10 +40,8 @@ class Task:
             questions = next(self.asking) if found is None else self.asking.send(Answers(found, self.draw))
         except StopIteration as stop:
             self._end(stop.value)
-        except (SkipProbe, RequestError, SwayError) as outcome:
+        except Exception as outcome:  # noqa: BLE001 - a probe's fault must not end the suite
             self._end(outcome)
-        except Exception as fault:  # noqa: BLE001 - a probe's fault must not end the suite
-            self._end(fault)
         else:
             self.asked = [q.under(self.draw) for q in questions] if self.draw else list(questions)
 

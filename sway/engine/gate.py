@@ -37,7 +37,7 @@ def decide(result: SuiteResult, *, threshold: float = 0.0, fail_on: FailOn = Fai
     """
     required = [p for p in result.probes if p.required]
     failed = [f"{p.name} failed" for p in required if p.verdict is Verdict.FAIL]
-    unjudged = _unjudged(result.probes, required)
+    unjudged = _unjudged(required)
     warned = [f"{p.name} warned" for p in required if p.verdict is Verdict.WARN]
     overall = result.score.overall
     if overall is not None and overall < threshold:
@@ -54,12 +54,17 @@ def decide(result: SuiteResult, *, threshold: float = 0.0, fail_on: FailOn = Fai
     return Decision(Verdict.PASS, Exit.PASS, ())
 
 
-def _unjudged(probes: Sequence[ProbeResult], required: Sequence[ProbeResult]) -> list[str]:
+def _unjudged(required: Sequence[ProbeResult]) -> list[str]:
     said = {Verdict.ERROR: "could not be measured", Verdict.SKIP: "was skipped but is required"}
     unjudged = [f"{p.name} {said[p.verdict]}" for p in required if p.verdict in said]
-    if not any(p.verdict.measured and p.category is not Category.BASELINE for p in probes):
-        unjudged.append("nothing was measured")
+    if not unjudged and not any(_tells(p) for p in required):
+        unjudged.append("no required probe was measured")
     return unjudged
+
+
+def _tells(p: ProbeResult) -> bool:
+    """Whether a result says something of the adapter: a baseline does only where it finds a no-op."""
+    return p.verdict.measured and (p.category is not Category.BASELINE or p.verdict is Verdict.FAIL)
 
 
 def _closed(verdict: Verdict, reasons: list[str], fail_on: FailOn, *, hard: bool) -> Decision:

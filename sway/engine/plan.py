@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from sway.engine.judge import Entry
 from sway.engine.nulls import DEFAULT_RUNS, THOROUGH_RUNS, NullSettings
 from sway.probes.null_adapter import Params as NullParams
 from sway.probes.registry import REGISTRY
+from sway.suite.problems import nearest
 from sway.suite.spec import LoadedSpec
 
 
@@ -93,9 +93,7 @@ def make_plan(loaded: LoadedSpec, options: Options) -> Plan:
 
 def _require(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        mend = f"did you mean {near[0]}?" if near else f"the suite has {', '.join(names)}"
-        raise SwayError(f"the suite has no probe named {name!r}", mend=mend)
+        raise SwayError(f"the suite has no probe named {name!r}", mend=nearest(name, names))
 
 
 def _why_left_out(name: str, enabled: bool, options: Options, *, settings: bool) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sway import __version__
-from sway.backends.interface import Backend
+from sway.backends.interface import Backend, Identity
 from sway.core import folders
-from sway.core.errors import NoOpError, PreflightError, SkipProbe
+from sway.core.errors import NoOpError, PreflightError, RequestError, SkipProbe
 from sway.core.measurement import Category, Claim, Measurement
 from sway.core.results import BackendStats, Determinism, DeterminismReport, ProbeResult, SuiteResult
 from sway.core.verdicts import Reason, Verdict
@@ -64,7 +65,7 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
         score=compose(probes, weights, loaded.spec.defaults.coverage_threshold),
         probes=tuple(probes),
         alpha=alpha,
-        omnibus_p=_omnibus(plan, probes),
+        omnibus_p=_omnibus(probes, plan.nulls.runs),
     )
 
 
@@ -95,7 +96,7 @@ def _ask_model(
         identity = backend.identity()
         try:
             backend.preflight()
-            probes = _ask_all(plan, backend, progress, alpha)
+            probes = _ask_all(plan, backend, identity, progress, alpha)
         except PreflightError as fault:
             probes = [_preflight_row(fault)]
         return _Session(tuple(probes), determinism, backend.stats(), identity.base_id, identity.adapter_id)
@@ -109,10 +110,15 @@ def _preflight_row(fault: PreflightError | NoOpError) -> ProbeResult:
     return ProbeResult(PREFLIGHT, PREFLIGHT, Category.BASELINE, verdict, str(fault), reason)
 
 
-def _ask_all(plan: Plan, backend: Backend, progress: Progress, alpha: float) -> list[ProbeResult]:
+def _ask_all(plan: Plan, backend: Backend, identity: Identity, progress: Progress, alpha: float) -> list[ProbeResult]:
     """Ask every probe about the trained adapter and about each null, in the same batches."""
     cache = NullCache(folders.null_statistics() if plan.nulls.cache else None)
-    calibrations = [_Calibration(plan, entry, backend, cache) for entry in plan.model]
+    stats = backend.stats()
+    numerics = f"{__version__}:{stats.device}:{stats.dtype}"
+    calibrations = [
+        _Calibration(plan, entry, cache_key(identity, numerics, entry.probe, entry.params, plan.context), cache)
+        for entry in plan.model
+    ]
     run_rounds([task for c in calibrations for task in c.tasks], backend, progress)
     probes = [c.judged(alpha) for c in calibrations]
     return [*probes, _baseline_row(plan.baseline, probes)] if plan.baseline else probes
@@ -121,11 +127,10 @@ def _ask_all(plan: Plan, backend: Backend, progress: Progress, alpha: float) -> 
 class _Calibration:
     """One probe's run on the trained adapter, and on the nulls whose statistic is not on disk."""
 
-    def __init__(self, plan: Plan, entry: Entry, backend: Backend, cache: NullCache) -> None:
-        self.entry, self.plan, self.cache = entry, plan, cache
+    def __init__(self, plan: Plan, entry: Entry, key: str | None, cache: NullCache) -> None:
+        self.entry, self.plan, self.key, self.cache = entry, plan, key, cache
         self.draws = plan.draws(entry)
-        self.key = _key(plan, entry, backend) if self.draws and cache.folder else None
-        self.cached = cache.read(self.key)
+        self.cached = cache.read(key) if self.draws else {}
         self.observed = plan.task(entry)
         self.nulls = {draw: plan.task(entry, draw) for draw in self.draws if draw.key not in self.cached}
 
@@ -134,13 +139,13 @@ class _Calibration:
         return [self.observed, *self.nulls.values()]
 
     def judged(self, alpha: float) -> ProbeResult:
-        fresh = {d.key: t.outcome.raw for d, t in self.nulls.items() if isinstance(t.outcome, Measurement)}
+        fresh = {d.key: m.raw for d, t in self.nulls.items() if (m := _measured(t))}
         known = {**self.cached, **fresh}
         if fresh:
             self.cache.write(self.key, known)
         outcome = _outcome(self.observed)
-        if isinstance(outcome, Measurement) and self.draws and not known:
-            outcome = _why_no_null(list(self.nulls.values()))
+        if isinstance(outcome, Measurement) and (lost := [t for t in self.nulls.values() if not _measured(t)]):
+            outcome = _why_uncalibrated(lost)
         seconds = sum(task.seconds for task in self.tasks)
         return judge(
             self.entry,
@@ -160,18 +165,22 @@ class _Calibration:
         return Nulls(raw, self.plan.nulls.family, from_cache)
 
 
-def _key(plan: Plan, entry: Entry, backend: Backend) -> str | None:
-    stats = backend.stats()
-    numerics = f"{__version__}:{stats.device}:{stats.dtype}"
-    return cache_key(backend.identity(), numerics, entry.probe, entry.params, plan.context)
+def _measured(task: Task) -> Measurement | None:
+    """A null's measurement, if it is a number."""
+    found = task.outcome
+    return found if isinstance(found, Measurement) and math.isfinite(found.raw) else None
 
 
-def _why_no_null(tasks: Sequence[Task]) -> SkipProbe | Exception:
-    """What kept every null from being measured: a refusal is a SKIP, a fault is an ERROR."""
-    first = tasks[0].outcome
+def _why_uncalibrated(lost: Sequence[Task]) -> SkipProbe | Exception:
+    """What kept nulls from being measured. Leaving some out would choose among the draws, so one is enough.
+
+    A refusal is a SKIP, a fault an ERROR.
+    """
+    first = lost[0].outcome
     if isinstance(first, SkipProbe):
         return SkipProbe(f"no null adapter can be drawn: {first.reason}", first.mend)
-    return first if isinstance(first, Exception) else RuntimeError("no null was measured")
+    reason = first if isinstance(first, Exception) else "its statistic is not a finite number"
+    return RequestError(f"{len(lost)} null adapters could not be measured: {reason}")
 
 
 def _baseline_row(baseline: Entry, probes: Sequence[ProbeResult]) -> ProbeResult:
@@ -210,13 +219,13 @@ def _in_order(plan: Plan, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
     return sorted(probes, key=lambda p: place[p.name])
 
 
-def _omnibus(plan: Plan, probes: Sequence[ProbeResult]) -> float | None:
+def _omnibus(probes: Sequence[ProbeResult], runs: int) -> float | None:
     """The headline p of "any effect anywhere": the rank of the largest statistic over the shared nulls."""
-    sign = {e.name: 1.0 if e.probe.better == "higher" else -1.0 for e in plan.entries}
-    shared = [p for p in probes if p.null and p.raw is not None and p.null.n == plan.nulls.runs]
+    shared = [(p, p.raw, p.null.raw) for p in probes if p.null and p.raw is not None and p.null.n == runs]
     if not shared:
         return None
+    sign = {p.name: 1.0 if p.better == "higher" else -1.0 for p, _, _ in shared}
     return max_t(
-        {p.name: sign[p.name] * p.raw for p in shared if p.raw is not None},
-        {p.name: [sign[p.name] * x for x in p.null.raw] for p in shared if p.null},
+        {p.name: sign[p.name] * raw for p, raw, _ in shared},
+        {p.name: [sign[p.name] * x for x in nulls] for p, _, nulls in shared},
     )

@@ -30,8 +30,8 @@ Z_CAP = 5.0
 def probe_score(probe: Probe, found: Measurement, verdict: Verdict, calibration: Calibration | None) -> float:
     """A number in [0, 1] for the composite; 0.6 and up where the claim holds.
 
-    Calibrated superiority: sigmoid(z / 3), z capped at +-5 (from p where z is hidden), and no
-    better than 0.5 where the verdict is not a pass. Other claims: how far inside the bounds.
+    Calibrated superiority: sigmoid(z / 3), z capped at +-5 (from p where z is hidden). Other claims:
+    how far inside the bounds. At most 0.55 for a warning and 0.3 for a failure.
     """
     if probe.claim is Claim.SUPERIORITY and calibration and calibration.p_value is not None:
         value = _sigmoid(_strength(calibration) / 3)

@@ -94,7 +94,8 @@ def _check(check: Check) -> str:
 
 def _noise(probe: Probe, calibration: Calibration | None) -> str:
     if calibration is None or calibration.p_value is None:
-        return f"(no calibration for {probe.kind})" if probe.calibrated else ""
+        mend = f": set runs: {calibration.runs_needed}" if calibration and calibration.runs_needed else ""
+        return f"(no calibration for {probe.kind}{mend})" if probe.calibrated else ""
     z = f"{sigma(calibration.z)} sigma, " if calibration.z is not None else ""
     how = f"p = {calibration.p_value:.2g} against {calibration.n} nulls"
     if calibration.method == "t":

@@ -212,7 +212,7 @@ def test_a_spec_in_a_folder_finds_its_files_from_anywhere(zoo, call, tmp_path: P
         "version": 1,
         "models": {"base": {"base": str(zoo.base)}, "ft": {"base": str(zoo.base), "adapter": "adapter"}},
         "sections": "text.yaml",
-        "suite": [SUITE[6]],
+        "suite": [{**SUITE[6], "required": True}],
     }
     (folder / "sway.yaml").write_text(yaml.safe_dump(spec))
     monkeypatch.chdir("/")

@@ -57,6 +57,8 @@ P, F, W, S, E = Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.SKIP, Verdict.
         ([row(P), row(S, required=False)], {}, Exit.PASS),
         ([row(P), row(F, required=False)], {}, Exit.PASS),
         ([row(S, required=False)], {}, Exit.NO_VERDICT),
+        ([row(P, required=False)], {}, Exit.NO_VERDICT),
+        ([row(F, required=False)], {}, Exit.NO_VERDICT),
         ([], {}, Exit.NO_VERDICT),
         ([row(P)], {"threshold": 0.9}, Exit.GATE_FAILED),
         ([row(P)], {"threshold": 0.8}, Exit.PASS),
@@ -77,3 +79,9 @@ def test_nothing_unjudged_ever_passes(verdicts: list[Verdict], fail_on: FailOn) 
 def test_a_baseline_row_alone_measures_nothing() -> None:
     baseline = replace(row(P), category=Category.BASELINE, score=None)
     assert decide(suite(baseline)).exit is Exit.NO_VERDICT
+
+
+def test_a_no_op_is_a_judgement() -> None:
+    no_op = replace(row(F), category=Category.BASELINE, score=None)
+    assert decide(suite(no_op)).reasons == ("p failed",)
+    assert decide(suite(no_op), fail_on=FailOn.NEVER).exit is Exit.PASS

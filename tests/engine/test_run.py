@@ -11,6 +11,7 @@ import pytest
 from sway.backends.dummy import DummyBackend
 from sway.backends.interface import Answered, Identity
 from sway.core.errors import AdapterError, NoOpError, PreflightError
+from sway.core.requests import Failure
 from sway.core.results import ProbeResult, SuiteResult
 from sway.core.verdicts import Verdict
 from sway.engine.gate import Exit, decide
@@ -114,6 +115,27 @@ def test_an_adapter_without_nulls_skips_what_needs_them(tmp_path: Path) -> None:
     assert changed.verdict is Verdict.SKIP
     assert "a saved layer has no null" in changed.message
     assert decide(result).exit is Exit.NO_VERDICT
+
+
+def test_one_null_that_fails_leaves_no_verdict(tmp_path: Path) -> None:
+    """Eighteen failures of nineteen would otherwise leave the adapter without an opponent."""
+
+    class Overflowing(Backend):
+        def answer(self, requests: Sequence[Any]) -> Iterator[Answered]:
+            for found in super().answer(requests):
+                bad = found.request.view.null and found.request.view.null.index > 0
+                yield Answered(found.request, Failure("not finite")) if bad else found
+
+    result = run(DELTA, backend=Overflowing(), folder=tmp_path)
+    assert row(result, "changed").verdict is Verdict.ERROR
+    assert "18 null adapters could not be measured: not finite" in row(result, "changed").message
+    assert decide(result).exit is Exit.NO_VERDICT
+
+
+def test_a_single_null_calibrates_nothing_and_says_what_to_set(tmp_path: Path) -> None:
+    changed = row(run({"name": "n", "kind": "null_adapter", "runs": 1}, DELTA, folder=tmp_path), "changed")
+    assert changed.p_value is None
+    assert "(no calibration for delta_kl: set runs: 19)" in changed.message
 
 
 @pytest.mark.parametrize(
