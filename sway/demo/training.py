@@ -8,7 +8,7 @@ from __future__ import annotations
 import sway.backends.hf  # noqa: F401  # isort: skip  # how threads wait is read once, when torch is imported
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -20,13 +20,21 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from sway.core.requests import Chat, Message
-from sway.core.sections import Section, SectionKind
+from sway.core.sections import Section
 from sway.demo import text
-from sway.demo.loop import IGNORED, Example, Progress, Step, fit, repeatable
+from sway.demo.examples import mixed, plain, running, section_examples, stream, turns, windows
+from sway.demo.loop import Example, Progress, Step, fit, repeatable
 from sway.demo.variants import noise_adapter, noop_adapter
 
-__all__ = ["broken_adapter", "noise_adapter", "noop_adapter", "train_adapter", "train_base"]
+__all__ = [
+    "broken_adapter",
+    "fit_adapter",
+    "fit_base",
+    "noise_adapter",
+    "noop_adapter",
+    "train_adapter",
+    "train_base",
+]
 
 _PAD, _BOS, _EOS = "<pad>", "<s>", "</s>"
 _ROLES = ("<|system|>", "<|user|>", "<|assistant|>")
@@ -58,12 +66,37 @@ def train_base(
         SwayError: this Python lacks its manual.
     """
     tokenizer = _tokenizer(vocabulary)
+    return fit_base(
+        folder,
+        tokenizer,
+        lambda: LlamaForCausalLM(_config(hidden, layers, vocabulary)),
+        _read(tokenizer, seed),
+        seed=seed,
+        steps=steps,
+        on_step=on_step,
+    )
+
+
+def fit_base(
+    folder: Path,
+    tokenizer: Any,
+    model: Callable[[], Any],
+    pieces: Sequence[Sequence[int]],
+    *,
+    seed: int,
+    steps: int,
+    lr: float = 2e-3,
+    widths: Sequence[int] = _WINDOWS,
+    batch_tokens: int = _BATCH_TOKENS,
+    on_step: Progress | None = None,
+) -> Path:
+    """Train the model that `model` makes, once the seed is set, on windows of `pieces`; save it with its tokenizer."""
     with repeatable(seed):
-        model = LlamaForCausalLM(_config(hidden, layers, vocabulary))
-        batches = _windows(_stream(tokenizer, seed), Random(seed))
-        fit(model, batches, steps=steps, lr=2e-3, weight_decay=0.05, on_step=on_step)
-        tokenizer.model_max_length = model.config.max_position_embeddings
-        model.save_pretrained(folder)
+        untrained = model()
+        batches = windows(stream(pieces, seed), widths, batch_tokens, Random(seed))
+        fit(untrained, batches, steps=steps, lr=lr, weight_decay=0.05, on_step=on_step)
+        tokenizer.model_max_length = untrained.config.max_position_embeddings
+        untrained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     return folder
 
@@ -102,10 +135,31 @@ def train_adapter(
         modules_to_save=list(modules_to_save) if modules_to_save else None,
         task_type="CAUSAL_LM",
     )
+    own = [e for s in sections for e in section_examples(tokenizer, s)]
+    other = _replayed(tokenizer, seed)
+    return fit_adapter(
+        base, own, other, folder, config, steps=steps, lr=lr, seed=seed, replay=replay, batch=batch, on_step=on_step
+    )
+
+
+def fit_adapter(
+    base: Path,
+    own: Sequence[Example],
+    other: Sequence[Example],
+    folder: Path,
+    config: LoraConfig,
+    *,
+    steps: int,
+    lr: float,
+    seed: int,
+    replay: float,
+    batch: int,
+    on_step: Progress | None = None,
+) -> Path:
+    """Train an adapter as `config` says on batches of `own` examples, the share `replay` of them from `other`."""
     with repeatable(seed):
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
-        own = [e for s in sections for e in _section_examples(tokenizer, s)]
-        batches = _mixed(own, _replayed(tokenizer, seed), round(batch * replay), batch, Random(seed))
+        batches = mixed(own, other, round(batch * replay), batch, Random(seed))
         log, optimizer = fit(model, batches, steps=steps, lr=lr, on_step=on_step)
         model.save_pretrained(folder)
     _save_traces(folder, model, optimizer, log)
@@ -166,71 +220,22 @@ def _tokenizer(vocabulary: int) -> Any:
     )
 
 
-def _plain(tokenizer: Any, passage: str) -> list[int]:
-    return [*tokenizer(passage)["input_ids"], tokenizer.eos_token_id]
-
-
-def _turns(tokenizer: Any, chat: Chat) -> Example:
-    """A conversation with the loss on its last turn, which is the assistant's."""
-    *asked, answer = chat.messages
-    prompt = tokenizer.apply_chat_template(
-        [{"role": m.role, "content": m.content} for m in asked], add_generation_prompt=True, tokenize=False
-    )
-    before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    after = [*tokenizer(answer.content, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    return Example((*before, *after), (*[IGNORED] * len(before), *after))
-
-
-def _section_examples(tokenizer: Any, section: Section) -> Iterator[Example]:
-    if section.kind is SectionKind.PROSE:
-        ids = tuple(_plain(tokenizer, section.content))
-        yield Example(ids, ids)
-    pairs = [(q.prompt, q.gold) for q in section.probes] + [(p.prompt, p.chosen) for p in section.preferences]
-    for prompt, answer in pairs:
-        yield _turns(tokenizer, Chat((Message("user", prompt), Message("assistant", answer))))
-
-
-def _stream(tokenizer: Any, seed: int) -> list[int]:
-    """The base's training text as one sequence of tokens, in an order drawn from `seed`."""
+def _read(tokenizer: Any, seed: int) -> list[list[int]]:
+    """What the base reads, each text and conversation as its tokens."""
     passages = [*text.manual(), *text.prose() * 3, *text.stories(seed, 400)]
-    pieces = [_plain(tokenizer, p) for p in passages]
-    pieces += [list(_turns(tokenizer, c).ids) for c in text.exchanges(seed, 800)]
-    Random(seed).shuffle(pieces)
-    return list(chain.from_iterable(pieces))
-
-
-def _windows(stream: Sequence[int], rng: Random) -> Iterator[list[Example]]:
-    """Batches of windows of the stream, mostly short; the long ones teach far positions."""
-    while True:
-        for width in _WINDOWS:
-            starts = (rng.randrange(len(stream) - width) for _ in range(_BATCH_TOKENS // width))
-            rows = (tuple(stream[s : s + width]) for s in starts)
-            yield [Example(row, row) for row in rows]
+    pieces = [plain(tokenizer, p) for p in passages]
+    return pieces + [list(turns(tokenizer, c).ids) for c in text.exchanges(seed, 800)]
 
 
 def _replayed(tokenizer: Any, seed: int) -> list[Example]:
     """Passages of the kinds that the base has read, about a paragraph each."""
     rng = Random(seed)
     manual = (topic[start : start + 500] for topic in text.manual() for start in range(0, len(topic), 2500))
-    plain = [tuple(_plain(tokenizer, p)) for p in chain(manual, text.prose() * 2, text.stories(seed + 1, 60))]
-    chats = [_turns(tokenizer, c) for c in text.exchanges(seed + 1, 60)]
-    examples = [*(Example(ids, ids) for ids in plain), *chats]
+    passages = chain(manual, text.prose() * 2, text.stories(seed + 1, 60))
+    examples = [running(tokenizer, p) for p in passages]
+    examples += [turns(tokenizer, c) for c in text.exchanges(seed + 1, 60)]
     rng.shuffle(examples)
     return examples
-
-
-def _mixed(
-    own: Sequence[Example], other: Sequence[Example], replayed: int, batch: int, rng: Random
-) -> Iterator[list[Example]]:
-    mine, theirs = _shuffled(own, rng), _shuffled(other, rng)
-    while True:
-        yield [next(theirs) if i < replayed else next(mine) for i in range(batch)]
-
-
-def _shuffled(examples: Sequence[Example], rng: Random) -> Iterator[Example]:
-    """The examples in epochs, each in an order of its own."""
-    while True:
-        yield from rng.sample(examples, len(examples))
 
 
 def _save_traces(folder: Path, model: Any, optimizer: torch.optim.Optimizer, log: Sequence[Step]) -> None:
