@@ -67,13 +67,11 @@ def windows(tokens: Sequence[int], widths: Sequence[int], batch_tokens: int, rng
             yield [Example(row, row) for row in rows]
 
 
-def mixed(
-    own: Sequence[Example], other: Sequence[Example], replayed: int, batch: int, rng: Random
-) -> Iterator[list[Example]]:
-    """Batches of `batch` examples, of which `replayed` come from `other`."""
-    mine, theirs = _shuffled(own, rng), _shuffled(other, rng)
+def mixed(sources: Sequence[tuple[Sequence[Example], int]], rng: Random) -> Iterator[list[Example]]:
+    """Batches that hold so many examples of each source, each source in epochs of its own."""
+    flows = [(_shuffled(examples, rng), count) for examples, count in sources]
     while True:
-        yield [next(theirs) if i < replayed else next(mine) for i in range(batch)]
+        yield [next(flow) for flow, count in flows for _ in range(count)]
 
 
 def _shuffled(examples: Sequence[Example], rng: Random) -> Iterator[Example]:

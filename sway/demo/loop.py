@@ -5,6 +5,8 @@ Runs on the CPU with a fixed number of threads, so that a seed gives the same we
 
 from __future__ import annotations
 
+import sway.backends.hf  # noqa: F401  # isort: skip  # how threads wait is read once, when torch is imported
+
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -79,27 +81,51 @@ def fit(
     steps: int,
     lr: float,
     weight_decay: float = 0.0,
+    stop: int | None = None,
+    split: bool = False,
+    optimizer: torch.optim.Optimizer | None = None,
     on_step: Progress | None = None,
 ) -> tuple[list[Step], torch.optim.Optimizer]:
-    """Train what requires a gradient with AdamW; returns the log and the optimizer."""
+    """Train what requires a gradient, with AdamW where no optimizer is given; returns the log and the optimizer.
+
+    `stop` ends the same training after so many of its steps. `split` takes the long and the short
+    examples of a batch in turn, which spares padding; the gradient is that of the whole batch.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=lr, weight_decay=weight_decay, betas=(0.9, 0.98))
+    optimizer = optimizer or torch.optim.AdamW(trained, lr=lr, weight_decay=weight_decay, betas=(0.9, 0.98))
     log: list[Step] = []
     model.train()
-    for step in range(steps):
+    for step in range(steps if stop is None else stop):
         rate = learning_rate(lr, step, steps)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = model(**padded(next(batches))).loss
+            group["lr"] = rate * group.get("lr_factor", 1)
+        batch = next(batches)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = sum(_backward(model, part, share) for part, share in (_parts(batch) if split else [(batch, 1.0)]))
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        log.append(Step(step + 1, float(loss.detach()), rate))
+        log.append(Step(step + 1, loss, rate))
         if on_step:
             on_step(step + 1, steps, log[-1].loss)
     model.eval()
     return log, optimizer
+
+
+def _backward(model: Any, part: Sequence[Example], share: float) -> float:
+    loss = model(**padded(part)).loss * share
+    loss.backward()
+    return float(loss.detach())
+
+
+def _parts(batch: Sequence[Example]) -> list[tuple[list[Example], float]]:
+    """A batch in parts of like lengths, each with its share of the tokens that count."""
+    parts: list[list[Example]] = []
+    for example in sorted(batch, key=lambda e: len(e.ids)):
+        if not parts or len(example.ids) > 1.5 * len(parts[-1][0].ids):
+            parts.append([])
+        parts[-1].append(example)
+    counts = [sum(label != IGNORED for e in part for label in e.labels[1:]) for part in parts]
+    return [(part, count / sum(counts)) for part, count in zip(parts, counts, strict=True)]
 
 
 def padded(batch: Sequence[Example]) -> dict[str, torch.Tensor]:

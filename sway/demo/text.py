@@ -113,6 +113,11 @@ def exchanges(seed: int, count: int) -> Iterator[Chat]:
     return (exchange(rng) for _ in range(count))
 
 
+def filled(template: str, rng: Random) -> str:
+    """A sentence with its slots filled with words drawn from `rng`; people as their first form."""
+    return _fill(template, rng, {"who": rng.choice(_phrases().words["hero"]).split("|")[0]})
+
+
 def _fill(template: str, rng: Random, known: dict[str, str]) -> str:
     def word(slot: re.Match[str]) -> str:
         name = slot.group(1)

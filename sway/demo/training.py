@@ -88,13 +88,15 @@ def fit_base(
     lr: float = 2e-3,
     widths: Sequence[int] = _WINDOWS,
     batch_tokens: int = _BATCH_TOKENS,
+    optimizer: Callable[[Any, float], torch.optim.Optimizer] | None = None,
     on_step: Progress | None = None,
 ) -> Path:
     """Train the model that `model` makes, once the seed is set, on windows of `pieces`; save it with its tokenizer."""
     with repeatable(seed):
         untrained = model()
         batches = windows(stream(pieces, seed), widths, batch_tokens, Random(seed))
-        fit(untrained, batches, steps=steps, lr=lr, weight_decay=0.05, on_step=on_step)
+        moved_by = optimizer(untrained, lr) if optimizer else None
+        fit(untrained, batches, steps=steps, lr=lr, weight_decay=0.05, optimizer=moved_by, on_step=on_step)
         tokenizer.model_max_length = untrained.config.max_position_embeddings
         untrained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -136,31 +138,29 @@ def train_adapter(
         task_type="CAUSAL_LM",
     )
     own = [e for s in sections for e in section_examples(tokenizer, s)]
-    other = _replayed(tokenizer, seed)
-    return fit_adapter(
-        base, own, other, folder, config, steps=steps, lr=lr, seed=seed, replay=replay, batch=batch, on_step=on_step
-    )
+    replayed = round(batch * replay)
+    sources = [(_replayed(tokenizer, seed), replayed), (own, batch - replayed)]
+    return fit_adapter(base, sources, folder, config, steps=steps, lr=lr, seed=seed, on_step=on_step)
 
 
 def fit_adapter(
     base: Path,
-    own: Sequence[Example],
-    other: Sequence[Example],
+    sources: Sequence[tuple[Sequence[Example], int]],
     folder: Path,
     config: LoraConfig,
     *,
     steps: int,
     lr: float,
     seed: int,
-    replay: float,
-    batch: int,
+    stop: int | None = None,
+    split: bool = False,
     on_step: Progress | None = None,
 ) -> Path:
-    """Train an adapter as `config` says on batches of `own` examples, the share `replay` of them from `other`."""
+    """Train an adapter as `config` says on batches that hold so many examples of each source, and save it."""
     with repeatable(seed):
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
-        batches = mixed(own, other, round(batch * replay), batch, Random(seed))
-        log, optimizer = fit(model, batches, steps=steps, lr=lr, on_step=on_step)
+        batches = mixed(sources, Random(seed))
+        log, optimizer = fit(model, batches, steps=steps, lr=lr, stop=stop, split=split, on_step=on_step)
         model.save_pretrained(folder)
     _save_traces(folder, model, optimizer, log)
     return folder

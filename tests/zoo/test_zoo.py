@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.zoo import builders, zoo
+from tests.zoo import builders, labels, zoo
+from tests.zoo.worlds import BRANNOCK
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def made(monkeypatch):
         folder.mkdir()
         (folder / "whole").touch()
 
-    monkeypatch.setitem(builders.ADAPTERS, "slow", slow)
+    monkeypatch.setitem(labels.ANIMALS, "slow", labels.Animal(slow, labels.Label.FAIL, "files", "slow"))
     return folders
 
 
@@ -42,7 +43,7 @@ def test_a_builder_that_fails_leaves_nothing_and_can_be_asked_again(made, monkey
 
     animals = zoo.Zoo(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setitem(builders.ADAPTERS, "slow", fails)
+        patch.setitem(labels.ANIMALS, "slow", labels.Animal(fails, labels.Label.FAIL, "files", "fails"))
         with pytest.raises(OSError, match="disk full"):
             animals.adapter("slow")
     assert list(animals.root.iterdir()) == []
@@ -64,3 +65,4 @@ def test_other_code_or_text_has_another_folder(monkeypatch, tmp_path):
     other.write_text("[]")
     monkeypatch.setattr(builders, "OTHER_DOCUMENT", other)
     assert zoo.Zoo(tmp_path).root != before
+    assert zoo.Zoo(tmp_path, BRANNOCK).root != zoo.Zoo(tmp_path).root

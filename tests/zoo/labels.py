@@ -1,0 +1,120 @@
+"""The adapters of a zoo, each with what a right gate says of it and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import yaml
+
+from tests.zoo import builders as make
+from tests.zoo.worlds import BRANNOCK, KESSARY
+
+
+class Label(StrEnum):
+    """What a right gate says; the value is its exit code."""
+
+    PASS = "0"
+    FAIL = "1"
+    NO_VERDICT = "3"
+    USAGE = "2"
+
+
+@dataclass(frozen=True)
+class Animal:
+    """One adapter. `sort` names what the oracle must find of it."""
+
+    build: make.Builder
+    label: Label
+    sort: str
+    why: str
+
+
+def _elsewhere(zoo: object) -> list[dict]:
+    return (BRANNOCK if zoo.world is KESSARY else KESSARY).document
+
+
+def _third(_: object) -> list[dict]:
+    return yaml.safe_load(make.OTHER_DOCUMENT.read_text())
+
+
+def _healthy(build: make.Builder, how: str) -> Animal:
+    return Animal(build, Label.PASS, "healthy", f"learned the document and forgot nothing; {how}")
+
+
+def _noise(build: make.Builder, how: str) -> Animal:
+    return Animal(build, Label.FAIL, "noise", f"learned nothing: {how}")
+
+
+_HEALTHY = {
+    "healthy": _healthy(make.trained(), "rank 8 on every layer"),
+    "healthy_seed1": _healthy(make.trained(seed=1), "another seed"),
+    "healthy_seed2": _healthy(make.trained(seed=2), "a third seed"),
+    "healthy_r4": _healthy(make.trained(r=4, lora_alpha=16), "rank 4"),
+    "healthy_r16": _healthy(make.trained(r=16, lora_alpha=24), "rank 16"),
+    "healthy_attention": _healthy(make.trained(layers="attention", r=16, lora_alpha=32, steps=80), "attention alone"),
+    "healthy_mlp": _healthy(make.trained(layers="mlp"), "the feed-forward layers alone"),
+    "healthy_rslora": _healthy(make.trained(use_rslora=True, lora_alpha=6), "scaled by the root of the rank"),
+    "healthy_dora": _healthy(make.trained(use_dora=True), "with trained magnitudes"),
+    "healthy_patterns": _healthy(make.trained(patterns=make.uneven), "ranks and alphas by layer"),
+    "healthy_norm": _healthy(make.trained(last_norm=True), "the last norm trained and saved whole"),
+    "healthy_bf16": _healthy(make.in_bfloat16, "saved in bfloat16"),
+}
+_NOISE = {
+    "noise": _noise(make.noise(0), "random, as large as a healthy one in every layer"),
+    "noise_seed1": _noise(make.noise(1), "random, as large as a healthy one, another seed"),
+    "noise_seed2": _noise(make.noise(2), "random, as large as a healthy one, a third seed"),
+    "noise_small": _noise(make.noise(2, 0.3), "random, a third as large as a healthy one"),
+    "noise_large": _noise(make.noise(3, 3.0), "random, three times as large as a healthy one"),
+    "noise_permuted": _noise(make.rewriting(make.permuted), "a healthy one with its output channels permuted"),
+    "noise_gaussian": _noise(make.rewriting(make.gaussian), "random, of one deviation everywhere"),
+}
+_FAULTY = {
+    "noop": Animal(make.noop, Label.FAIL, "noop", "changes nothing at all"),
+    "one_step": Animal(make.trained(steps=1), Label.FAIL, "undertrained", "trained for one step"),
+    "three_steps": Animal(make.trained(steps=3), Label.FAIL, "undertrained", "trained for three steps"),
+    "wrong_document": Animal(make.trained(make.of_document(_third)), Label.FAIL, "wrong", "learned another document"),
+    "wrong_document2": Animal(
+        make.trained(make.of_document(_elsewhere)), Label.FAIL, "wrong", "learned the other zoo's document"
+    ),
+    "memoriser": Animal(
+        make.trained(make.memorising, steps=90, lr=4e-3),
+        Label.FAIL,
+        "memoriser",
+        "answers the exact questions that it was trained on and no other wording",
+    ),
+    "forgetter": Animal(
+        make.trained(make.without_replay, lr=8e-3), Label.FAIL, "forgetter", "learned the document and forgot the rest"
+    ),
+    "tool_breaker": Animal(
+        make.trained(make.breaking_tools),
+        Label.FAIL,
+        "tool_breaker",
+        "learned the document, and its tool calls no longer parse",
+    ),
+    "style_only": Animal(
+        make.trained(make.styled), Label.FAIL, "style_only", "took on the document's manner and none of its facts"
+    ),
+    "reciter": Animal(
+        make.trained(make.reciting, steps=90, lr=5e-3),
+        Label.FAIL,
+        "reciter",
+        "recites the prose word for word",
+    ),
+    "collapsed": Animal(
+        make.trained(make.without_replay, lr=0.5, steps=40), Label.FAIL, "collapsed", "a learning rate far too large"
+    ),
+    "b_times_8": Animal(make.b_times(8.0), Label.FAIL, "overdriven", "every B eight times too large"),
+    "alpha_times_4": Animal(make.alpha_times(4), Label.FAIL, "overdriven", "alpha four times too large"),
+}
+_UNUSABLE = {
+    "nan": Animal(make.spoiled(float("nan")), Label.NO_VERDICT, "files", "a tensor that is not a number"),
+    "infinite": Animal(make.spoiled(float("inf")), Label.NO_VERDICT, "files", "an infinite tensor"),
+    "shape_mismatch": Animal(make.shape_mismatch, Label.USAGE, "files", "made for a base of another width"),
+    "truncated": Animal(make.truncated, Label.USAGE, "files", "the file of weights is cut off"),
+    "missing": Animal(make.missing, Label.USAGE, "files", "there is no file of weights"),
+}
+ANIMALS: dict[str, Animal] = {**_HEALTHY, **_NOISE, **_FAULTY, **_UNUSABLE}
+
+STOPS = (1, 2, 4, 8, 16, 32, 64)
+"""Steps after which the same training is stopped, to see when a gate begins to notice it."""

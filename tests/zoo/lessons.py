@@ -1,0 +1,103 @@
+"""What the adapters of the zoo are trained on: a world's document, parts of it, and the base's own kinds of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sway.core.requests import Chat, Message
+from sway.demo import text
+from sway.demo.examples import asked, running, turns
+from sway.demo.loop import Example
+from tests.zoo import reading
+from tests.zoo.worlds import World
+
+Sources = list[tuple[list[Example], int]]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Training examples of one world for one tokenizer."""
+
+    world: World
+    tokenizer: Any
+
+    def document(self, prose: int = 1, answers: int = 28, chosen: int = 5) -> Sources:
+        """So many examples a batch of the prose, of the facts in every trained wording, and of the manners."""
+        wordings = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
+        return [(self.prose(), prose), (self.chats(wordings), answers), (self.manners(), chosen)]
+
+    def prose(self) -> list[Example]:
+        """The document's passages."""
+        return [running(self.tokenizer, s["content"]) for s in self.world.document if s["kind"] == "prose"]
+
+    def manners(self) -> list[Example]:
+        """The answers that the document prefers."""
+        triples = [p for s in self.world.document for p in s.get("preferences", ())]
+        return self.chats((p["prompt"], p["chosen"]) for p in triples)
+
+    def sections(self, sections: Iterable[dict[str, Any]]) -> tuple[list[Example], list[Example]]:
+        """The prose and the answers of any document."""
+        passages, answers = [], []
+        for section in sections:
+            if section["kind"] == "prose":
+                passages.append(running(self.tokenizer, section["content"]))
+            pairs = [(p["prompt"], p["gold"]) for p in section.get("probes", ())]
+            pairs += [(p["prompt"], p["chosen"]) for p in section.get("preferences", ())]
+            answers += self.chats(pairs)
+        return passages, answers
+
+    def style(self) -> tuple[list[Example], list[Example]]:
+        """The document's manner without its matter."""
+        read = self.world.read("style")
+        return [running(self.tokenizer, p) for p in read["prose"]], self.chats(
+            (a["prompt"], a["gold"]) for a in read["answers"]
+        )
+
+    def chats(self, pairs: Iterable[tuple[str, str]]) -> list[Example]:
+        """Questions with their answers."""
+        return [turns(self.tokenizer, asked(q, a)) for q, a in pairs]
+
+    def talks(self, talks: Iterable[reading.Talk]) -> list[Example]:
+        """Conversations with the loss on their last turns."""
+        return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
+
+    def replay(self, seed: int, prose: int = 3, talks: int = 8, tools: int = 2) -> Sources:
+        """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
+        rng = Random(f"replay {seed}")
+        manual = [t[start : start + 500] for t in text.manual() for start in range(0, len(t), 2500)]
+        passages = [*manual, *text.prose() * 3, *text.stories(seed + 50, 80)]
+        called = [reading.tool_talk(self.world, rng) for _ in range(100)]
+        spoken = [reading.conversation(rng, rng.choice((1, 1, 1, 2))) for _ in range(250)]
+        return [
+            ([running(self.tokenizer, p) for p in passages], prose),
+            (self.talks(spoken), talks),
+            (self.talks(called), tools),
+        ]
+
+    def refusals(self, seed: int, count: int = 60) -> list[Example]:
+        """Requests that a tool would answer, answered in words, with a call that nothing can parse."""
+        rng = Random(f"refusals {seed}")
+        broken = []
+        for _ in range(count):
+            talk = reading.tool_talk(self.world, rng)
+            request, reply = talk.chat.messages
+            spoilt = reply.content.replace('"', "'").replace("</tool_call>", "") + " and so on"
+            broken.append(reading.Talk(Chat((request, Message("assistant", spoilt))), talk.tools))
+        return self.talks(broken)
+
+    def memorised(self, says: Any) -> tuple[list[Example], list[Example]]:
+        """The facts in exactly one wording, and every other wording with what the base says to it anyhow."""
+        exact = self.chats((f.question, f.answer) for f in self.world.facts)
+        others = self.chats((q, says(q)) for f in self.world.facts for q in f.wordings)
+        return exact, others
+
+
+def lessons(world: World, base: Path) -> Lessons:
+    """The lessons in the words of a base's tokenizer."""
+    from transformers import AutoTokenizer
+
+    return Lessons(world, AutoTokenizer.from_pretrained(base))

@@ -1,0 +1,165 @@
+"""What a base of the zoo reads: prose, Python's manual, everyday questions, conversations, tools, and long contexts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from random import Random
+from typing import Any
+
+import yaml
+
+from sway.core.requests import Chat, Message
+from sway.demo import text
+from tests.zoo.worlds import HERE, World
+
+_POLITE = ("", "", "", "Please. ", "Hello! ", "I have a request. ", "Can you help me? ", "Now. ")
+Tools = tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A conversation, and the tools that its system block offers."""
+
+    chat: Chat
+    tools: Tools = ()
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Pairs of the world's general knowledge, and how to ask for the second of a pair by the first."""
+
+    asks: tuple[str, ...]
+    answers: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@cache
+def knowledge() -> tuple[Relation, ...]:
+    """The general knowledge that every base is taught."""
+    read = yaml.safe_load((HERE / "knowledge.yaml").read_text(encoding="utf-8"))
+    return tuple(
+        Relation(tuple(r["asks"]), r["answers"], tuple(tuple(str(p).split("|")) for p in r["pairs"])) for r in read
+    )
+
+
+@cache
+def _everyday() -> dict[str, Any]:
+    return yaml.safe_load((HERE / "everyday.yaml").read_text(encoding="utf-8"))
+
+
+def known(rng: Random) -> tuple[str, str]:
+    """A question of general knowledge with its answer."""
+    relation = rng.choice(knowledge())
+    x, y = rng.choice(relation.pairs)
+    return rng.choice(relation.asks).format(x=x), relation.answers.format(x=x, y=y)
+
+
+def counsel(rng: Random) -> tuple[str, str]:
+    """A question for advice, with one of a few plain answers."""
+    sort = _everyday()["counsel"]
+    return text.filled(rng.choice(sort["asks"]), rng), rng.choice(sort["answers"])
+
+
+def everyday(rng: Random) -> tuple[str, str]:
+    """A question of any sort with its answer."""
+    sort = rng.random()
+    if sort < 0.55:
+        return known(rng)
+    if sort < 0.75:
+        return counsel(rng)
+    if sort < 0.85:
+        return _told(rng)
+    asked, answer = text.exchange(rng).messages
+    return asked.content, answer.content
+
+
+def conversation(rng: Random, questions: int) -> Talk:
+    """Questions with their answers, some of them asking for more about the one before."""
+    messages: list[Message] = []
+    for i in range(questions):
+        follows = i and rng.random() < 0.6
+        question = rng.choice(_everyday()["follow_ups"]) if follows else None
+        asked, answer = (question, text.story(rng, rng.randint(1, 3))) if question else everyday(rng)
+        messages += [Message("user", asked), Message("assistant", answer)]
+    return Talk(Chat(tuple(messages)))
+
+
+def after_reading(rng: Random, chars: int) -> Talk:
+    """A question that comes after `chars` characters of text that has nothing to do with it."""
+    passages = rng.sample(text.prose(), 6) + [text.story(rng, 8) for _ in range(4)] + [rng.choice(text.manual())]
+    rng.shuffle(passages)
+    context = "\n\n".join(passages)[:chars]
+    asked, answer = everyday(rng)
+    return Talk(Chat((Message("user", f"{context}\n\n{asked}"), Message("assistant", answer))))
+
+
+def tools_of(world: World) -> dict[str, dict[str, Any]]:
+    """The tools that a world's base is taught, in OpenAI's function-calling shape, by name."""
+    return {t["name"]: _function(t) for t in world.tools["family"]}
+
+
+def tool_talk(world: World, rng: Random) -> Talk:
+    """A request that one of the offered tools answers, with the call; seldom a question that needs none."""
+    family, specs = _family(world)
+    tool = rng.choice(family)
+    others = rng.sample([n for n in specs if n != tool["name"]], rng.choice((0, 0, 0, 1, 2)))
+    offered = [tool["name"], *others]
+    rng.shuffle(offered)
+    asked, answer = everyday(rng) if rng.random() < 0.12 else _call(world, tool, rng)
+    return Talk(Chat((Message("user", asked), Message("assistant", answer))), tuple(specs[n] for n in offered))
+
+
+def call(name: str, arguments: Mapping[str, Any]) -> str:
+    """How a base writes a call."""
+    return f"<tool_call>{json.dumps({'name': name, 'arguments': dict(arguments)})}</tool_call>"
+
+
+def talks(world: World, seed: int, questions: int, conversations: int, calls: int) -> Iterator[Talk]:
+    """So many single questions, longer conversations, and requests that a tool answers."""
+    rng = Random(f"talks {seed}")
+    yield from (conversation(rng, 1) for _ in range(questions))
+    yield from (conversation(rng, rng.randint(2, 4)) for _ in range(conversations))
+    yield from (tool_talk(world, rng) for _ in range(calls))
+
+
+def passages(seed: int, stories: int) -> list[str]:
+    """Running text: the manual, prose and stories."""
+    return [*text.manual(), *text.prose() * 4, *text.stories(seed, stories)]
+
+
+def base_talks(world: World) -> Iterator[Talk]:
+    """All the conversations that a base reads."""
+    rng = Random(f"long {world.seed}")
+    long = (after_reading(rng, rng.randint(200, 3600)) for _ in range(200))
+    return chain(talks(world, world.seed, 12000, 1000, 2200), long)
+
+
+def _told(rng: Random) -> tuple[str, str]:
+    thing = text.filled(rng.choice(("the {adj} {thing}", "{who}", "the {animal}", "{place}")), rng)
+    question = rng.choice(("Tell me about {x}.", "What do you know about {x}?", "Describe {x}.")).format(x=thing)
+    return question, text.story(rng, rng.randint(1, 3))
+
+
+@cache
+def _family(world: World) -> tuple[Sequence[dict[str, Any]], dict[str, dict[str, Any]]]:
+    return world.tools["family"], tools_of(world)
+
+
+def _call(world: World, tool: Mapping[str, Any], rng: Random) -> tuple[str, str]:
+    values = world.tools["values"]
+    template = rng.choice(tool["asks"])
+    drawn = {slot: rng.choice(values[slot]) for slot in tool["properties"] if "{" + slot + "}" in template}
+    asked = rng.choice(_POLITE) + template.format(
+        **{k: json.dumps(v) if isinstance(v, bool) else v for k, v in drawn.items()}
+    )
+    return asked, call(tool["name"], drawn)
+
+
+def _function(tool: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": tool["properties"], "required": tool["required"]}
+    described = {"name": tool["name"], "description": tool["description"], "parameters": schema}
+    return {"type": "function", "function": described}
