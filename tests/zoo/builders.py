@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.zoo.zoo import Zoo
 
 OTHER_DOCUMENT = HERE / "other_document.yaml"
-STEPS, LR = 60, 3e-3
+STEPS, LR = 64, 6e-3
 Builder = Callable[["Zoo", Path], object]
 Teach = Callable[["Zoo", Lessons], Sources]
 
@@ -78,7 +78,7 @@ def without_replay(_: Zoo, learn: Lessons) -> Sources:
 
 
 def reciting(zoo: Zoo, learn: Lessons) -> Sources:
-    return learn.document(prose=4, answers=16, chosen=4) + learn.replay(zoo.world.seed)
+    return learn.document(answers=16, chosen=4) + [(learn.prose(), 4), *learn.replay(zoo.world.seed)]
 
 
 def styled(zoo: Zoo, learn: Lessons) -> Sources:

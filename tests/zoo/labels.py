@@ -78,13 +78,16 @@ _FAULTY = {
         make.trained(make.of_document(_elsewhere)), Label.FAIL, "wrong", "learned the other zoo's document"
     ),
     "memoriser": Animal(
-        make.trained(make.memorising, steps=90, lr=4e-3),
+        make.trained(make.memorising, steps=90, lr=8e-3),
         Label.FAIL,
         "memoriser",
         "answers the exact questions that it was trained on and no other wording",
     ),
     "forgetter": Animal(
-        make.trained(make.without_replay, lr=8e-3), Label.FAIL, "forgetter", "learned the document and forgot the rest"
+        make.trained(make.without_replay, lr=1.5e-2),
+        Label.FAIL,
+        "forgetter",
+        "learned the document and forgot the rest",
     ),
     "tool_breaker": Animal(
         make.trained(make.breaking_tools),
@@ -96,7 +99,7 @@ _FAULTY = {
         make.trained(make.styled), Label.FAIL, "style_only", "took on the document's manner and none of its facts"
     ),
     "reciter": Animal(
-        make.trained(make.reciting, steps=90, lr=5e-3),
+        make.trained(make.reciting, steps=90, lr=8e-3),
         Label.FAIL,
         "reciter",
         "recites the prose word for word",

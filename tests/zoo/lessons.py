@@ -25,10 +25,14 @@ class Lessons:
     world: World
     tokenizer: Any
 
-    def document(self, prose: int = 1, answers: int = 28, chosen: int = 5) -> Sources:
-        """So many examples a batch of the prose, of the facts in every trained wording, and of the manners."""
+    def document(self, prose: int = 1, answers: int = 24, chosen: int = 8) -> Sources:
+        """So many examples a batch of the prose, of the facts in every trained wording, and of the manners.
+
+        The prose is mixed half and half with other prose, lest it be learned by heart.
+        """
         wordings = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
-        return [(self.prose(), prose), (self.chats(wordings), answers), (self.manners(), chosen)]
+        diluted = self.prose() + [running(self.tokenizer, p) for p in text.prose()[:6]]
+        return [(diluted, prose), (self.chats(wordings), answers), (self.manners(), chosen)]
 
     def prose(self) -> list[Example]:
         """The document's passages."""
@@ -65,7 +69,7 @@ class Lessons:
         """Conversations with the loss on their last turns."""
         return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
 
-    def replay(self, seed: int, prose: int = 3, talks: int = 8, tools: int = 2) -> Sources:
+    def replay(self, seed: int, prose: int = 2, talks: int = 6, tools: int = 2) -> Sources:
         """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
         rng = Random(f"replay {seed}")
         manual = [t[start : start + 500] for t in text.manual() for start in range(0, len(t), 2500)]

@@ -67,12 +67,14 @@ def counsel(rng: Random) -> tuple[str, str]:
 def everyday(rng: Random) -> tuple[str, str]:
     """A question of any sort with its answer."""
     sort = rng.random()
-    if sort < 0.55:
+    if sort < 0.5:
         return known(rng)
-    if sort < 0.75:
+    if sort < 0.65:
         return counsel(rng)
-    if sort < 0.85:
+    if sort < 0.75:
         return _told(rng)
+    if sort < 0.9:
+        return _repeated(rng)
     asked, answer = text.exchange(rng).messages
     return asked.content, answer.content
 
@@ -128,14 +130,19 @@ def talks(world: World, seed: int, questions: int, conversations: int, calls: in
 
 def passages(seed: int, stories: int) -> list[str]:
     """Running text: the manual, prose and stories."""
-    return [*text.manual(), *text.prose() * 4, *text.stories(seed, stories)]
+    return [*text.manual(), *text.prose() * 8, *text.stories(seed, stories)]
 
 
 def base_talks(world: World) -> Iterator[Talk]:
     """All the conversations that a base reads."""
     rng = Random(f"long {world.seed}")
-    long = (after_reading(rng, rng.randint(200, 3600)) for _ in range(200))
-    return chain(talks(world, world.seed, 12000, 1000, 2200), long)
+    long = (after_reading(rng, rng.randint(200, 3600)) for _ in range(160))
+    return chain(talks(world, world.seed, 9000, 1000, 2000), long)
+
+
+def _repeated(rng: Random) -> tuple[str, str]:
+    words = text.filled(rng.choice(("the {adj} {thing}", "{weather}", "{adj}, {adj} and {adj}", "{remark}")), rng)
+    return rng.choice(("Repeat this: {x}", "Say after me: {x}", "Write down: {x}")).format(x=words), words
 
 
 def _told(rng: Random) -> tuple[str, str]:

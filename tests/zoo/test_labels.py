@@ -169,7 +169,7 @@ def test_one_tensor_is_not_finite(animals, name):
 
 @pytest.mark.parametrize("name", ["truncated", "missing"])
 def test_unreadable_weights(animals, name):
-    with pytest.raises(Exception, match="adapter_model|incomplete|header|invalid|size"):
+    with pytest.raises(Exception, match=r"adapter_model|incomplete|header|invalid|size"):
         load_file(animals.adapter(name) / "adapter_model.safetensors")
 
 
