@@ -97,10 +97,17 @@ def embed(model: Any, texts: Sequence[str]) -> FloatArray:
 
 
 def embedder_folder(name: str) -> Path | None:
-    """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM."""
+    """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM.
+
+    `SWAY_MINILM` may name a folder with MiniLM.
+    """
     if folder := folder_at(name) or base_folder(name):
         return folder
-    spec = find_spec(_PACKAGE) if name.rsplit("/", 1)[-1] == _MINILM else None
+    if name.rsplit("/", 1)[-1] != _MINILM:
+        return None
+    if (chosen := os.environ.get("SWAY_MINILM")) and (folder := folder_at(chosen)):
+        return folder
+    spec = find_spec(_PACKAGE)
     packaged = Path(spec.origin).parent / "model" if spec and spec.origin else None
     return packaged if packaged and packaged.is_dir() else None
 
