@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sway.core.errors import RequestError
-from sway.core.requests import Answers, Chat, Request, RollingLogprob, SpanLogprob, SpanScore
+from sway.core.requests import Answers, Chat, Prompt, Request, RollingLogprob, SpanLogprob, SpanScore
 from sway.core.sections import Section, SectionKind
 from sway.core.views import BASE, TUNED, View
+from sway.probes.evidence import clip
 
 
 @dataclass(frozen=True)
-class Lifted:
-    """A section with its log-probability under both models, in nats a token."""
+class Levels:
+    """How likely an answer is under both models, in nats a token."""
 
-    section: Section
     base: float
     tuned: float
 
@@ -22,6 +22,26 @@ class Lifted:
     def lift(self) -> float:
         """What the adapter adds, in nats a token."""
         return self.tuned - self.base
+
+
+@dataclass(frozen=True)
+class Lifted(Levels):
+    """A section with its log-probability under both models, in nats a token."""
+
+    section: Section
+
+
+def both(prompt: Prompt, answer: str) -> list[SpanLogprob]:
+    """What to ask the base and the tuned model about an answer to a prompt."""
+    return [SpanLogprob(view, prompt, answer) for view in (BASE, TUNED)]
+
+
+def levels(prompt: Prompt, answer: str, got: Answers) -> Levels:
+    """How likely the answer is, from the answers to `both`. Raises `RequestError` if it has no token."""
+    base, tuned = got.all(both(prompt, answer))
+    if not (base.tokens and tuned.tokens):
+        raise RequestError(f"{clip(answer, 60)!r} has no token to score")
+    return Levels(base.mean, tuned.mean)
 
 
 def questions(section: Section, max_chars: int) -> list[Request[SpanScore]]:
@@ -36,7 +56,7 @@ def lifted(section: Section, got: Answers, max_chars: int) -> Lifted:
     of the chosen answer's less the rejected answer's. Raises `RequestError` on a text without a token.
     """
     base, tuned = (_level(section, view, got, max_chars) for view in (BASE, TUNED))
-    return Lifted(section, base, tuned)
+    return Lifted(base, tuned, section)
 
 
 def _level(section: Section, view: View, got: Answers, max_chars: int) -> float:

@@ -9,6 +9,7 @@ from sway.core.errors import SwayError
 from sway.core.probe import Probe
 from sway.probes import (
     adapter_ablation,
+    calibration_drift,
     delta_kl,
     external_perplexity,
     gradient_ghost,
@@ -24,6 +25,7 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
         "delta_kl": delta_kl.delta_kl,
         "section_internalization": section_internalization.section_internalization,
         "leakage": leakage.leakage,
+        "calibration_drift": calibration_drift.calibration_drift,
         "external_perplexity": external_perplexity.external_perplexity,
         "gradient_ghost": gradient_ghost.gradient_ghost,
         "training_drift": training_drift.training_drift,
