@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sway.core.errors import RequestError
@@ -9,6 +10,12 @@ from sway.core.requests import Answers, Chat, Prompt, Request, RollingLogprob, S
 from sway.core.sections import Section, SectionKind
 from sway.core.views import BASE, TUNED, View
 from sway.probes.evidence import clip
+from sway.probes.packs import control_sections
+
+MAX_CHARS = 2000
+MIN_CONTROLS = 2
+OUR_CONTROLS = 8
+"""How many of our own controls of a kind are asked: every null is asked them too, so each is dear."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +51,19 @@ def levels(prompt: Prompt, answer: str, got: Answers) -> Levels:
     return Levels(base.mean, tuned.mean)
 
 
-def questions(section: Section, max_chars: int) -> list[Request[SpanScore]]:
+def controls_of(kind: SectionKind, given: Sequence[Section]) -> list[Section]:
+    """The controls of a kind: the spec's own, and sway's too where those are too few to show their scatter."""
+    found = [c for c in given if c.kind is kind]
+    ours = [c for c in control_sections() if c.kind is kind][:OUR_CONTROLS]
+    return found if len(found) >= MIN_CONTROLS else [*found, *ours]
+
+
+def questions(section: Section, max_chars: int = MAX_CHARS) -> list[Request[SpanScore]]:
     """What to ask both models about a section; `max_chars` of its prose are scored."""
     return [question for view in (BASE, TUNED) for _, question in _terms(section, view, max_chars)]
 
 
-def lifted(section: Section, got: Answers, max_chars: int) -> Lifted:
+def lifted(section: Section, got: Answers, max_chars: int = MAX_CHARS) -> Lifted:
     """The section's log-probabilities, from the answers to `questions`.
 
     Prose: of its text. Instruction: the mean over its answers. Preference: the mean over its triples

@@ -15,6 +15,8 @@ from sway.probes import (
     gradient_ghost,
     leakage,
     null_adapter,
+    paraphrase_invariance,
+    preference_flip,
     section_internalization,
     training_drift,
 )
@@ -24,6 +26,8 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
         "section_internalization": section_internalization.section_internalization,
+        "paraphrase_invariance": paraphrase_invariance.paraphrase_invariance,
+        "preference_flip": preference_flip.preference_flip,
         "leakage": leakage.leakage,
         "calibration_drift": calibration_drift.calibration_drift,
         "external_perplexity": external_perplexity.external_perplexity,
