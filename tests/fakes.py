@@ -104,9 +104,10 @@ class World:
     """A made-up model and adapter.
 
     `shift` gives how far the next token moves at each multiple of the adapter, `spread` how much that
-    varies over prompts (a share). Texts that hold one of `own` gain `own_lift` nats a token, others
-    `other_lift`, give or take `noise`. The first `recall[...]` of a completion's 20 tokens are greedy:
-    "base" for the base, "tuned" after an opening in `openings`, "changed" after any other.
+    varies over prompts (a share). The base gives any text `level` nats a token. Texts that hold one of
+    `own` gain `own_lift` nats a token, others `other_lift`, give or take `noise`. The first `recall[...]`
+    of a completion's 20 tokens are greedy: "base" for the base, "tuned" after an opening in `openings`,
+    "changed" after any other.
 
     The next token's shift is multiplied by `own_shift` on prompts that hold one of `own`, halves with every
     `fade` tokens of context and with every `turn_fade` user turns after the first. `says` lists what the
@@ -120,6 +121,7 @@ class World:
     own_lift: float = 0.0
     other_lift: float = 0.0
     noise: float = 0.0
+    level: float = -3.0
     recall: Mapping[str, float] = field(default_factory=dict)
     openings: tuple[str, ...] = ()
     own_shift: float = 1.0
@@ -166,7 +168,7 @@ class World:
     def _score(self, view: View, text: str, recall: float) -> SpanScore:
         mine = any(mark in text for mark in self.own)
         lift = (self.own_lift if mine else self.other_lift) + self.noise * jitter(text)
-        level = -3.0 + 0.3 * jitter("base", text) + (0.0 if view.is_base else view.scale * lift)
+        level = self.level + 0.3 * jitter("base", text) + (0.0 if view.is_base else view.scale * lift)
         return SpanScore(np.full(20, level), np.arange(20) < round(20 * recall))
 
 

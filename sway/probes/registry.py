@@ -9,11 +9,14 @@ from sway.core.errors import SwayError
 from sway.core.probe import Probe
 from sway.probes import (
     adapter_ablation,
+    calibration_drift,
     delta_kl,
     external_perplexity,
     gradient_ghost,
     leakage,
     null_adapter,
+    paraphrase_invariance,
+    preference_flip,
     section_internalization,
     training_drift,
 )
@@ -23,7 +26,10 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
         "section_internalization": section_internalization.section_internalization,
+        "paraphrase_invariance": paraphrase_invariance.paraphrase_invariance,
+        "preference_flip": preference_flip.preference_flip,
         "leakage": leakage.leakage,
+        "calibration_drift": calibration_drift.calibration_drift,
         "external_perplexity": external_perplexity.external_perplexity,
         "gradient_ghost": gradient_ghost.gradient_ghost,
         "training_drift": training_drift.training_drift,

@@ -21,6 +21,21 @@ BY_KIND: dict[tuple[str, Reason], str] = {
     ("external_perplexity", Reason.HARM): (
         "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
     ),
+    ("calibration_drift", Reason.HARM): (
+        "It forgets common knowledge: lower the learning rate, train fewer steps, or mix general text into training."
+    ),
+    ("calibration_drift", Reason.SHAPE): (
+        "If the base knows too few of the items, give `items` that it does; else lower the learning rate or mix "
+        "general text into training."
+    ),
+    ("paraphrase_invariance", Reason.SHAPE): (
+        "Its lift does not carry over to other wordings as you intend: train on several wordings of each question, "
+        "or set `intent`."
+    ),
+    ("preference_flip", Reason.SHAPE): (
+        "The base gets too few of these wrong to judge: add triples that it gets wrong; if the margin shrank, see "
+        "whether chosen and rejected are the right way round."
+    ),
     ("leakage", Reason.HARM): "It recites its text: train fewer steps, lower the rank, or vary the wording.",
     ("adapter_ablation", Reason.SHAPE): (
         "Its effect does not grow smoothly with its strength: lower the learning rate or lora_alpha and retrain."
