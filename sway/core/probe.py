@@ -48,6 +48,16 @@ class DivergenceParams(Params):
         return self.top_k or context.top_k
 
 
+class EmbeddingParams(Params):
+    """Parameters of probes that compare texts by their meaning."""
+
+    embedding_model: str = Field(
+        default="sentence-transformers/all-MiniLM-L6-v2",
+        min_length=1,
+        description="A sentence model: a name on the hub, or a folder.",
+    )
+
+
 @dataclass(frozen=True)
 class Context:
     """What a suite knows beyond a probe's own parameters. Paths are absolute."""
