@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sway.core.errors import SkipProbe
 from sway.core.measurement import Measurement
 from sway.core.probe import Context, Probe
 from sway.core.requests import (
@@ -63,6 +64,18 @@ def drive(
         answers = Answers(found, draw)
 
 
+EXAMPLES: Mapping[str, Any] = {
+    "prompts": ["x"] * 3,
+    "cases": [{"prompt": "x", "gold": "y", "paraphrases": ["z"]}],
+}
+"""Values for the parameters that have no default."""
+
+
+def required(probe: Probe) -> dict[str, Any]:
+    """What a spec must give a probe."""
+    return {name: EXAMPLES[name] for name, field in probe.params.model_fields.items() if field.is_required()}
+
+
 def refuse(request: Request[Any]) -> Answer:
     """An answerer for probes that must ask nothing."""
     raise AssertionError(f"asked {request}")
@@ -111,7 +124,8 @@ class World:
     The next token's shift is multiplied by `own_shift` on prompts that hold one of `own`, halves with every
     `fade` tokens of context and with every `turn_fade` user turns after the first. `says` lists what the
     "base", the "tuned" model and a "null" reply (a null as the tuned model where it has no list); a reply is
-    chosen by the prompt, and {prompt} in it stands for the last message. Embeddings are bags of words.
+    chosen by the prompt, and {prompt} in it stands for the last message. Embeddings are bags of words, if `embeds`;
+    without, who asks for one is skipped.
     """
 
     shift: Mapping[float, float] = field(default_factory=lambda: {0.0: 0.0, 1.0: 0.0})
@@ -126,6 +140,7 @@ class World:
     fade: float = math.inf
     turn_fade: float = math.inf
     says: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    embeds: bool = True
 
     def __call__(self, request: Request[Any]) -> Answer:
         """The answer to any question."""
@@ -136,6 +151,8 @@ class World:
         if isinstance(request, Generation):
             return self._reply(request)
         if isinstance(request, Embed):
+            if not self.embeds:
+                raise SkipProbe("there is no sentence model")
             return bag_of_words(request.text)
         if isinstance(request, RollingLogprob):
             return self._score(request.view, request.text, 0.0)

@@ -59,7 +59,12 @@ def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, c
         return None
     texts = [s.model_dump_json() for s in (*context.sections, *context.controls)]
     parts = [str(FORMAT), *contents, numerics, probe.kind]
-    parts += [params.model_dump_json(exclude={"assert_z_gte", "embedding_model"}), str(context.seed), str(context.top_k), *texts]
+    parts += [
+        params.model_dump_json(exclude={"assert_z_gte", "embedding_model"}),
+        str(context.seed),
+        str(context.top_k),
+        *texts,
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

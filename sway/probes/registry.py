@@ -9,6 +9,7 @@ from sway.core.errors import SwayError
 from sway.core.probe import Probe
 from sway.probes import (
     adapter_ablation,
+    adapter_revert,
     delta_kl,
     external_perplexity,
     gradient_ghost,
@@ -22,6 +23,7 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
     {
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
+        "adapter_revert": adapter_revert.adapter_revert,
         "section_internalization": section_internalization.section_internalization,
         "leakage": leakage.leakage,
         "external_perplexity": external_perplexity.external_perplexity,

@@ -18,6 +18,10 @@ BY_KIND: dict[tuple[str, Reason], str] = {
         "section_internalization",
         Reason.SHAPE,
     ): "Look at the sections below the threshold; give them more training steps.",
+    ("adapter_revert", Reason.NEGLIGIBLE): (
+        "It answers as the base does when a question is put in other words: add paraphrases to the training text."
+    ),
+    ("adapter_revert", Reason.SHAPE): "Ask what the base does not know: there is nothing to revert from.",
     ("external_perplexity", Reason.HARM): (
         "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
     ),

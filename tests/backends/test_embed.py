@@ -146,6 +146,8 @@ def test_the_digest_is_of_the_content_wherever_it_lies(copy, tmp_path):
     first = embedder_digest(str(copy))
     assert embedder_digest(str(elsewhere)) == first
     pooling = elsewhere / "1_Pooling" / "config.json"
-    pooling.write_text(pooling.read_text().replace('"pooling_mode_mean_tokens": true', '"pooling_mode_mean_tokens": false'))
+    pooling.write_text(
+        pooling.read_text().replace('"pooling_mode_mean_tokens": true', '"pooling_mode_mean_tokens": false')
+    )
     assert embedder_digest(str(elsewhere)) != first
     assert embedder_digest("org/absent") == ""
