@@ -10,6 +10,7 @@ from sway.core.probe import Probe
 from sway.probes import (
     adapter_ablation,
     adapter_revert,
+    cluster_kl,
     delta_kl,
     external_perplexity,
     gradient_ghost,
@@ -24,6 +25,7 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
         "adapter_revert": adapter_revert.adapter_revert,
+        "cluster_kl": cluster_kl.cluster_kl,
         "section_internalization": section_internalization.section_internalization,
         "leakage": leakage.leakage,
         "external_perplexity": external_perplexity.external_perplexity,
