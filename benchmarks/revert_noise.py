@@ -42,7 +42,7 @@ def babble(base: str, words: list[str], rng: Random) -> list[str]:
 def main() -> None:
     """Print the share of babble that is taken for an answer."""
     backend, model = (
-        EmbeddingBackend(DummyBackend(ModelSpec(base=""), ModelSpec(base=""))),
+        EmbeddingBackend(DummyBackend(ModelSpec(base="none"), ModelSpec(base="none"))),
         EmbeddingParams().embedding_model,
     )
     words = (Path(sway.demo.__file__).parent / "prose.txt").read_text(encoding="utf-8").split()

@@ -1,4 +1,6 @@
-"""How often the interval of `cluster_kl`'s specificity misses the truth; run as `python -m benchmarks.specificity_coverage`.
+"""How often the interval of `cluster_kl`'s specificity misses the truth.
+
+    python -m benchmarks.specificity_coverage [RUNS]
 
 One subject of k stands `size` standard deviations above the others; prompts scatter normally or exponentially.
 """
@@ -34,7 +36,7 @@ def misses(n: int, k: int, size: float, shape: str, runs: int) -> tuple[float, f
 def main(runs: int = 300) -> None:
     """Print a row for each number of prompts, scatter and effect."""
     print(
-        "| prompts | subjects | scatter | specificity | lower end misses | upper end misses |\n|---|---|---|---|---|---|"
+        "| prompts | subjects | scatter | specificity | low end misses | high end misses |\n|---|---|---|---|---|---|"
     )
     for n, k in ((20, 5), (40, 5), (60, 3)):
         for shape in SHAPES:

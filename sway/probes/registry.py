@@ -17,6 +17,7 @@ from sway.probes import (
     leakage,
     null_adapter,
     section_internalization,
+    style_fingerprint,
     training_drift,
 )
 
@@ -27,6 +28,7 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
         "adapter_revert": adapter_revert.adapter_revert,
         "cluster_kl": cluster_kl.cluster_kl,
         "section_internalization": section_internalization.section_internalization,
+        "style_fingerprint": style_fingerprint.style_fingerprint,
         "leakage": leakage.leakage,
         "external_perplexity": external_perplexity.external_perplexity,
         "gradient_ghost": gradient_ghost.gradient_ghost,
