@@ -12,7 +12,7 @@ from sway.stats.style import dimensions, fingerprint, pieces
 
 
 def main() -> None:
-    """Print the standard deviation of each dimension over the pieces of the public domain passages, beside its scale."""
+    """Print the standard deviation of each dimension over the public domain prose, beside its scale."""
     shown = dimensions(extended=True)
     texts = [piece for passage in passages("public_domain_en") for piece in pieces(passage.text)]
     found = np.array([fingerprint(text, extended=True) for text in texts])

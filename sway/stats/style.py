@@ -18,17 +18,21 @@ WINDOW = 25
 PIECE_WORDS = 100
 LONGEST = 20_000
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]{0,3}\s+|\n\s*\n")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'\u201d\u2019)\]]{0,3}\s+|\n\s*\n")
 _PUNCTUATION = re.compile(r"[^\w\s]")
-_FUNCTION_WORDS = frozenset(
-    "a an the this that these those and or but nor so yet if then than because while although as of in on at by for with"
-    " from to into onto over under about between through during before after above below up down out off again not no"
-    " i me my we us our you your he him his she her it its they them their who whom whose which what when where why how"
-    " is am are was were be been being have has had do does did will would shall should can could may might must there"
-    " here all any both each few more most other some such only own same too very just also".split()
+_FUNCTION = (
+    "a an the this that these those and or but nor so yet if then than because while although as of in on at by for"
+    " with from to into onto over under about between through during before after above below up down out off again not"
+    " no i me my we us our you your he him his she her it its they them their who whom whose which what when where why"
+    " how is am are was were be been being have has had do does did will would shall should can could may might must"
+    " there here all any both each few more most other some such only own same too very just also"
 )
-_CONTRACTED = frozenset(f"{mark}{end}" for mark in "'’" for end in ("re", "ve", "ll", "d", "m")) | {"n't", "n’t"}
+_FUNCTION_WORDS = frozenset(_FUNCTION.split())
+_CONTRACTED = frozenset(f"{mark}{end}" for mark in "'\u2019" for end in ("re", "ve", "ll", "d", "m")) | {
+    "n't",
+    "n\u2019t",
+}
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,8 @@ def _extended(text: str) -> tuple[float, float, float]:
     tokens = [token for token in _tokenizer()(text) if not token.is_space]
     contracted = sum(token.lower_ in _CONTRACTED for token in tokens)
     numerals = sum(bool(token.like_num) for token in tokens)
-    inner = zip(tokens, tokens[1:], strict=False)
-    capitals = sum(b.text[:1].isupper() and b.text != "I" and (a.is_alpha or a.text in ",;") for a, b in inner)
+    capitals = sum(
+        b.text[:1].isupper() and b.text != "I" and (a.is_alpha or a.text in ",;") for a, b in pairwise(tokens)
+    )
     words = max(sum(bool(token.is_alpha or token.like_num) for token in tokens), 1)
     return contracted / words, numerals / words, capitals / words

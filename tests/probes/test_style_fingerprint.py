@@ -17,8 +17,8 @@ TERSE = [
     "Look. Write it down. Go on.",
 ]
 WORDY = [
-    "It would be advisable, under most circumstances, to consider filling the reservoir before one attempts to turn the "
-    "apparatus on, and to wait patiently, for some considerable time, until the instrument indicates readiness.",
+    "It would be advisable, under most circumstances, to consider filling the reservoir before one attempts to turn "
+    "the apparatus on, and to wait patiently, for some considerable time, until the instrument indicates readiness.",
     "One might reasonably suppose that the machinery, having been stopped, requires careful draining, after which the "
     "valve, whose condition deserves attention, ought to be closed by whoever happens to be responsible.",
 ]

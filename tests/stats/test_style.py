@@ -110,8 +110,8 @@ def test_a_shift_by_a_share_of_the_way_is_that_share(base, document, share):
 @given(MATRIX, st.floats(-3, 3))
 def test_movement_across_the_way_does_not_count(base, across):
     base = np.array(base)
-    document = base.mean(axis=0) + [2.0, 0, 0]
-    assert shifts(base, base + [0, across, 0], document) == pytest.approx(0, abs=1e-9)
+    document = base.mean(axis=0) + np.array([2.0, 0, 0])
+    assert shifts(base, base + np.array([0, across, 0]), document) == pytest.approx(0, abs=1e-9)
 
 
 def test_scatter_alone_is_no_distance():
