@@ -46,12 +46,12 @@ class Case(BaseModel):
 class Params(EmbeddingParams):
     """The questions, and how many of their paraphrases may revert."""
 
-    cases: tuple[Case, ...] = Field(min_length=1, description="Questions with the wanted answer and paraphrases.")
+    cases: tuple[Case, ...] = Field(min_length=1, description="Questions: prompt, gold, paraphrases.")
     max_new_tokens: int = Field(default=64, ge=1, le=4096, description="Tokens generated for an answer.")
     base_gold_similarity_cap: float = Field(
         default=0.75, ge=-1, le=1, description="From this cosine to the gold on, a base's answer tells nothing."
     )
-    assert_revert_rate_lt: float = Field(default=0.25, gt=0, le=1, description="The share that reverts is below this.")
+    assert_revert_rate_lt: float = Field(default=0.25, gt=0, le=1, description="What the share must stay below.")
 
 
 @dataclass(frozen=True)
