@@ -9,7 +9,9 @@ from sway.core.errors import SwayError
 from sway.core.probe import Probe
 from sway.probes import (
     adapter_ablation,
+    adapter_revert,
     calibration_drift,
+    cluster_kl,
     delta_kl,
     external_perplexity,
     gradient_ghost,
@@ -18,6 +20,7 @@ from sway.probes import (
     paraphrase_invariance,
     preference_flip,
     section_internalization,
+    style_fingerprint,
     training_drift,
 )
 
@@ -25,9 +28,12 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
     {
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
+        "adapter_revert": adapter_revert.adapter_revert,
+        "cluster_kl": cluster_kl.cluster_kl,
         "section_internalization": section_internalization.section_internalization,
         "paraphrase_invariance": paraphrase_invariance.paraphrase_invariance,
         "preference_flip": preference_flip.preference_flip,
+        "style_fingerprint": style_fingerprint.style_fingerprint,
         "leakage": leakage.leakage,
         "calibration_drift": calibration_drift.calibration_drift,
         "external_perplexity": external_perplexity.external_perplexity,

@@ -18,6 +18,18 @@ BY_KIND: dict[tuple[str, Reason], str] = {
         "section_internalization",
         Reason.SHAPE,
     ): "Look at the sections below the threshold; give them more training steps.",
+    ("adapter_revert", Reason.NEGLIGIBLE): (
+        "It answers as the base does when a question is put in other words: add paraphrases to the training text."
+    ),
+    ("adapter_revert", Reason.SHAPE): "Ask what the base does not know: there is nothing to revert from.",
+    ("cluster_kl", Reason.NEGLIGIBLE): (
+        "It changes other subjects about as much as its own: mix other text into training, or lower the learning rate."
+    ),
+    ("cluster_kl", Reason.SHAPE): "Give prompts on several subjects, the adapter's among them.",
+    ("style_fingerprint", Reason.NEGLIGIBLE): "It does not write like the document: train longer, on more of its text.",
+    ("style_fingerprint", Reason.SHAPE): (
+        "Look at the answers: the style moved, but not to the document's; or the base had it already."
+    ),
     ("external_perplexity", Reason.HARM): (
         "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
     ),
