@@ -13,7 +13,9 @@ from sway.probes import (
     external_perplexity,
     gradient_ghost,
     leakage,
+    multi_turn_coherence_decay,
     null_adapter,
+    prompt_collapse,
     section_internalization,
     training_drift,
 )
@@ -22,6 +24,8 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
     {
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
+        "prompt_collapse": prompt_collapse.prompt_collapse,
+        "multi_turn_coherence_decay": multi_turn_coherence_decay.multi_turn_coherence_decay,
         "section_internalization": section_internalization.section_internalization,
         "leakage": leakage.leakage,
         "external_perplexity": external_perplexity.external_perplexity,
