@@ -92,13 +92,13 @@ def prompt_collapse(params: Params, context: Context) -> Asking:
         "reply_after_other_text": Generation(TUNED, placed[worst][last], SHOWN_TOKENS),
     }
     replies = yield list(shown.values())
-    told = {name: clip(_said(replies, question), 240) for name, question in shown.items()}
+    told = {name: clip(_said(replies, question), 200) for name, question in shown.items()}
     return measured(
         curves,
         at_least=params.assert_half_life_tokens,
         longest=BEYOND * params.context_lengths[-1],
         evidence={
-            "prompt": clip(params.prompts[worst], 300),
+            "prompt": clip(params.prompts[worst], 240),
             "reference": told["reply"],
             "divergence": params.divergence,
             "per_length": _per_length(curves),

@@ -61,7 +61,7 @@ def test_a_fall_by_more_than_half_counts_however_few_the_prompts(prompts):
 def test_a_small_fall_counts_once_the_prompts_agree_on_it():
     rng = np.random.default_rng(0)
     curve = exponential(3000)
-    noisy = [curve * rng.uniform(0.7, 1.3, 4) for _ in range(4)]
+    noisy = [curve * (1 + np.array(n)) for n in ([0, 0.2, -0.2, 0.2], [0, -0.3, 0.2, -0.3], [0.2, 0, 0, 0])]
     steady = [curve * rng.uniform(0.95, 1.05, 4) for _ in range(12)]
     assert decay(PLACES, noisy, longest=LONGEST).status is Fading.STABLE
     assert decay(PLACES, steady, longest=LONGEST).status is Fading.OK
