@@ -17,6 +17,7 @@ from sway.probes import (
     null_adapter,
     prompt_collapse,
     section_internalization,
+    tool_use_fidelity,
     training_drift,
 )
 
@@ -27,6 +28,7 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
         "prompt_collapse": prompt_collapse.prompt_collapse,
         "multi_turn_coherence_decay": multi_turn_coherence_decay.multi_turn_coherence_decay,
         "section_internalization": section_internalization.section_internalization,
+        "tool_use_fidelity": tool_use_fidelity.tool_use_fidelity,
         "leakage": leakage.leakage,
         "external_perplexity": external_perplexity.external_perplexity,
         "gradient_ghost": gradient_ghost.gradient_ghost,

@@ -1,7 +1,9 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from sway.core.errors import SwayError
 from sway.core.measurement import Claim
@@ -9,6 +11,11 @@ from sway.core.probe import Params
 from sway.probes.registry import REGISTRY, get
 
 PROBES = pytest.mark.parametrize("probe", REGISTRY.values(), ids=REGISTRY)
+
+
+def example(kind):
+    """The parameters of the probe's first case."""
+    return yaml.safe_load((Path(__file__).parents[1] / "cases" / f"{kind}.yml").read_text())[0]["params"]
 
 
 @PROBES
@@ -26,8 +33,9 @@ def test_every_parameter_is_described_and_every_default_is_valid(probe):
     for name, field in probe.params.model_fields.items():
         assert field.description, name
         assert field.description.endswith("."), name
-    required = {"prompts": ("x",)} if "prompts" in probe.params.model_fields else {}
-    built = probe.params(**required)
+    needed = [name for name, field in probe.params.model_fields.items() if field.is_required()]
+    given = example(probe.kind) if needed else {}
+    built = probe.params(**{name: given[name] for name in needed})
     assert probe.params.model_validate(built.model_dump()) == built
     assert probe.params.model_validate_json(built.model_dump_json()) == built
 
@@ -58,4 +66,4 @@ def test_superiority_is_always_calibrated():
 def test_the_registry_imports_nothing_heavy():
     code = "import sys, sway.probes; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "scipy", "transformers", "safetensors"} & set(found)
+    assert not {"torch", "scipy", "transformers", "safetensors", "jsonschema", "regex"} & set(found)
