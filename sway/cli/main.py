@@ -15,6 +15,7 @@ COMMANDS = {
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
     "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),
+    "autogen": ("sway.cli.autogen:autogen", "Write a spec from a trained .dlm document."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
     "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),

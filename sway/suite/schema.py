@@ -34,7 +34,10 @@ def json_schema(registry: Registry | None = None) -> Json:
 
 
 def _spec(defs: Json) -> Json:
-    source = {"type": ["string", "null"], "description": "The .dlm document that the adapter was trained on."}
+    source = {
+        "type": ["string", "null"],
+        "description": "The .dlm document that the adapter was trained on; gives the sections unless they are given.",
+    }
     return {
         "$schema": DIALECT,
         "title": "sway.yaml",
