@@ -17,7 +17,7 @@ def to_yaml(data: Any, *, indent: int = 0) -> str:
     name: a
     prompts:
     - "1e-3"
-    - "yes"
+    - 'yes'
     - "two\nlines"
     """
     import yaml

@@ -6,7 +6,7 @@ from random import Random
 
 from sway.stats.text import register_shift, synonym_swap
 
-_FRAMES = [
+_FRAMES = (
     "I would like to know: {}",
     "Please answer this: {}",
     "Here is a question: {}",
@@ -19,7 +19,7 @@ _FRAMES = [
     "{} Give the answer as you remember it.",
     "One more thing. {}",
     "Think first. {}",
-]
+)
 
 
 def _as_it_is(text: str, rng: Random) -> str:

@@ -76,10 +76,9 @@ class Store:
             steps = folder.resolve().relative_to(self.root.resolve()).parts
         except (OSError, ValueError, RuntimeError):
             return None
-        named = (
-            len(steps) == 4 and steps[0] == "adapter" and steps[2] == "versions" and ADAPTER_NAME.fullmatch(steps[1])
-        )
-        return steps[1] if named else None
+        if len(steps) != 4 or (steps[0], steps[2]) != ("adapter", "versions") or not ADAPTER_NAME.fullmatch(steps[1]):
+            return None
+        return steps[1]
 
     def trained_revision(self) -> str | None:
         """The revision of the base that the store says it was trained on."""
