@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sway.cli.options import a_number
 from sway.pack.layout import DEFAULT_MB
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 @click.option(
     "--include-null-cache/--no-include-null-cache", default=True, show_default=True, help="Take the nulls along."
 )
-@click.option("--max-size-mb", type=click.FloatRange(min=0.001, max=100_000), default=DEFAULT_MB, show_default=True)
+@click.option(
+    "--max-size-mb",
+    type=click.FloatRange(min=0.001, max=100_000),
+    default=DEFAULT_MB,
+    show_default=True,
+    callback=a_number,
+    help="Most that the files may come to, unpacked.",
+)
 def pack(
     spec: Path, output: Path | None, include_golden: Path | None, include_null_cache: bool, max_size_mb: float
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sway.cli.options import a_number
 from sway.pack.layout import DEFAULT_MB
 
 if TYPE_CHECKING:
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
 )
 @click.option("--base", help="Where the base model is here: a folder or a hub id.")
 @click.option("--adapter", type=click.Path(path_type=Path), help="Where the adapter is here.")
-@click.option("--max-size-mb", type=click.FloatRange(min=0.001, max=100_000), default=DEFAULT_MB, show_default=True)
+@click.option(
+    "--max-size-mb",
+    type=click.FloatRange(min=0.001, max=100_000),
+    default=DEFAULT_MB,
+    show_default=True,
+    callback=a_number,
+    help="Most that the files may come to, unpacked.",
+)
 def unpack(pack: Path, output: Path, base: str | None, adapter: Path | None, max_size_mb: float) -> None:
     """Take PACK apart into a new folder. Nothing in it is run, and nothing is written unless all of it is in order."""
     from sway.pack import unpack as room

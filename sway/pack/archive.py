@@ -1,4 +1,4 @@
-"""Writes and reads the archive. Reading trusts nothing: names are of a short list, sizes are bounded, hashes must hold."""
+"""Writes and reads the archive. Reading trusts nothing: names come from a list, sizes are bounded, hashes must hold."""
 
 from __future__ import annotations
 

@@ -29,15 +29,15 @@ class _Record(BaseModel):
 
 
 class FileRecord(_Record):
-    """One file: its content's SHA-256 and length."""
+    """One file: its content's SHA-256 and how many bytes it has."""
 
     sha256: Digest
-    bytes: int = Field(ge=0)
+    size: int = Field(ge=0)
 
     @classmethod
     def of(cls, content: bytes) -> FileRecord:
         """The record of some content."""
-        return cls(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+        return cls(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
 
 class Manifest(_Record):

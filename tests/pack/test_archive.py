@@ -66,7 +66,7 @@ def test_what_is_written_is_read(tmp_path):
     path.write_bytes(to_bytes(files))
     told, found = read(path, LIMIT)
     assert {**found, "manifest.json": files["manifest.json"]} == files
-    assert told.files["golden.json"].bytes == 2
+    assert told.files["golden.json"].size == 2
     done = unpack(path, tmp_path / "out", limit=LIMIT)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == found
     assert done.command == f"sway run {tmp_path}/out/sway.yaml"
@@ -81,7 +81,8 @@ def test_equal_files_give_equal_bytes_in_any_order():
     "name",
     [
         "../evil", "/etc/evil", "a/../../evil", "null-stats/../../evil", "C:\\evil", "..\\evil", "~/evil", "Sway.yaml",
-        "SWAY.YAML", "manifest.json/x", "sections.py", "sections.md\n", "null-stats/x.json", "sway.yaml ", "./sway.yaml",
+        "SWAY.YAML", "manifest.json/x", "sections.py", "sections.md\n", "null-stats/x.json", "sway.yaml ",
+        "./sway.yaml",
         "null-stats/" + "a" * 16 + "-" + "A" * 64 + ".json", "evil\x1b[31m", "", "x" * 5000,
     ],
 )  # fmt: skip
