@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sway.core.errors import RequestError, SkipProbe, SwayError
 from sway.core.measurement import Claim, Measurement
@@ -71,6 +71,8 @@ def judge(
         return _unmeasured(entry, Verdict.ERROR, _fault(outcome), duration)
     if not all(math.isfinite(x) for x in (outcome.raw, *outcome.samples, *outcome.reference)):
         return _unmeasured(entry, Verdict.ERROR, "the measurement is not a finite number", duration)
+    if outcome.measures:
+        entry = replace(entry, probe=replace(entry.probe, measures=outcome.measures, unit=outcome.unit))
     ruling = _rule(entry, outcome, nulls, alpha, seed)
     return _result(entry, outcome, ruling, nulls, duration)
 
@@ -123,13 +125,15 @@ def _claim(
     entry: Entry, found: Measurement, calibration: Calibration | None, interval: Interval | None, alpha: float
 ) -> tuple[Verdict, Reason]:
     superiority = entry.probe.claim is Claim.SUPERIORITY
+    checked, reason = by_checks(found.checks)
+    if found.bar is None and checked is not Verdict.PASS:
+        return checked, reason
     if superiority and not _beats_noise(entry, calibration, alpha):
         return Verdict.FAIL, Reason.NOISE
     sign = 1.0 if entry.probe.better == "higher" else -1.0
     bar = -math.inf if found.bar is None else sign * found.bar
     if sign * found.raw < bar:
         return Verdict.FAIL, Reason.NEGLIGIBLE if superiority else Reason.HARM
-    checked, reason = by_checks(found.checks)
     if checked is Verdict.FAIL:
         return checked, reason
     if not _near_end(interval, sign) >= bar:

@@ -98,7 +98,7 @@ class Report(_Record):
     finished_at: datetime
     wall_seconds: float
     determinism: DeterminismRecord
-    backend_stats: dict[str, float | int | str]
+    backend_stats: dict[str, float | int | str | dict[str, dict[str, float]]]
     alpha: float
     omnibus_p: float | None
     gate: GateRecord
