@@ -45,14 +45,14 @@ class Family:
         return (*self.attention, *self.mlp)
 
 
-def train(world: World, folder: Path, *, steps: int = 1500, **sizes: int) -> None:
+def train(world: World, folder: Path, *, steps: int = 1100, **sizes: int) -> None:
     """Train the world's base from nothing and save it in `folder`."""
     from sway.demo.training import fit_base
     from tests.zoo.muon import Muon
 
     family = FAMILIES[world.family]
     tokenizer = make_tokenizer(world, family)
-    pieces = [plain(tokenizer, p) for p in reading.passages(world.seed, 600)]
+    pieces = [plain(tokenizer, p) for p in reading.passages(world.seed)]
     pieces += [list(turns(tokenizer, t.chat, t.tools).ids) for t in reading.base_talks(world)]
     fit_base(
         folder,
@@ -61,9 +61,9 @@ def train(world: World, folder: Path, *, steps: int = 1500, **sizes: int) -> Non
         pieces,
         seed=world.seed,
         steps=steps,
-        lr=4e-3,
+        lr=6e-3,
         widths=WIDTHS,
-        batch_tokens=1024,
+        batch_tokens=1536,
         optimizer=Muon,
     )
 
@@ -117,10 +117,10 @@ def _read(world: World) -> list[str]:
         " ".join([*(m.content for m in t.chat.messages), *(json.dumps(tool) for tool in t.tools[:1])])
         for t in reading.talks(world, world.seed, 400, 50, 300)
     ]
-    return [*reading.passages(world.seed, 200), *said]
+    return [*reading.passages(world.seed), *said]
 
 
-def _llama(tokenizer: Any, hidden: int = 160, layers: int = 4) -> Any:
+def _llama(tokenizer: Any, hidden: int = 144, layers: int = 3) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -132,6 +132,7 @@ def _llama(tokenizer: Any, hidden: int = 160, layers: int = 4) -> Any:
         num_key_value_heads=4,
         max_position_embeddings=LONGEST,
         tie_word_embeddings=True,
+        initializer_range=0.04,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
@@ -139,7 +140,7 @@ def _llama(tokenizer: Any, hidden: int = 160, layers: int = 4) -> Any:
     return LlamaForCausalLM(config)
 
 
-def _neox(tokenizer: Any, hidden: int = 192, layers: int = 3) -> Any:
+def _neox(tokenizer: Any, hidden: int = 192, layers: int = 2) -> Any:
     from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
     config = GPTNeoXConfig(
@@ -150,6 +151,7 @@ def _neox(tokenizer: Any, hidden: int = 192, layers: int = 3) -> Any:
         num_attention_heads=6,
         max_position_embeddings=LONGEST,
         tie_word_embeddings=False,
+        initializer_range=0.04,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

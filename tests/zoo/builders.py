@@ -78,7 +78,7 @@ def without_replay(_: Zoo, learn: Lessons) -> Sources:
 
 
 def reciting(zoo: Zoo, learn: Lessons) -> Sources:
-    return learn.document(answers=16, chosen=4) + [(learn.prose(), 4), *learn.replay(zoo.world.seed)]
+    return [*learn.document(answers=16, chosen=4), (learn.prose(), 4), *learn.replay(zoo.world.seed)]
 
 
 def styled(zoo: Zoo, learn: Lessons) -> Sources:

@@ -87,7 +87,7 @@ _FAULTY = {
         make.trained(make.without_replay, lr=1.5e-2),
         Label.FAIL,
         "forgetter",
-        "learned the document and forgot the rest",
+        "learned the document, forgot the rest",
     ),
     "tool_breaker": Animal(
         make.trained(make.breaking_tools),

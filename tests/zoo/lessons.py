@@ -72,8 +72,7 @@ class Lessons:
     def replay(self, seed: int, prose: int = 2, talks: int = 6, tools: int = 2) -> Sources:
         """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
         rng = Random(f"replay {seed}")
-        manual = [t[start : start + 500] for t in text.manual() for start in range(0, len(t), 2500)]
-        passages = [*manual, *text.prose() * 3, *text.stories(seed + 50, 80)]
+        passages = [*reading.manuals(), *text.prose() * 5, *text.stories(seed + 50, 80)]
         called = [reading.tool_talk(self.world, rng) for _ in range(100)]
         spoken = [reading.conversation(rng, rng.choice((1, 1, 1, 2))) for _ in range(250)]
         return [

@@ -17,7 +17,6 @@ import yaml
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sway.demo.text import held_out_manual
 from tests.zoo import reading
 from tests.zoo.worlds import World
 
@@ -48,7 +47,7 @@ class Measured:
     control: float
     """Nats a token of everyday prose and answers."""
     general: float
-    """Nats a token of the manual and the literature that no model here was trained on."""
+    """Nats a token of manuals and literature that no model here was trained on."""
 
 
 class Oracle:
@@ -110,7 +109,7 @@ class Oracle:
             recall=_mean([self._recall(p) for p in passages]),
             prose=_mean([self.prose(p) for p in passages]),
             control=_mean([self._section(s) for s in held_out["controls"]]),
-            general=_mean([self.prose(t[:2000]) for t in (*held_out_manual(), *held_out["literature"])]),
+            general=_mean([self.prose(t) for t in (*reading.held_out_manuals()[:40], *held_out["literature"])]),
         )
 
     def calls(self, request: str, tool: str) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,7 +20,9 @@ from sway.core.requests import Chat, Message
 from sway.demo import text
 from tests.zoo.worlds import HERE, World
 
-_POLITE = ("", "", "", "Please. ", "Hello! ", "I have a request. ", "Can you help me? ", "Now. ")
+_HELD_OUT = 12
+_SENTENCES = re.compile(r"[A-Z][^_={}<>|\\`*\[\]#@/]{119,}\.")
+_APART = {"site-packages", "test", "tests", "idlelib", "lib2to3", "encodings"}
 Tools = tuple[Mapping[str, Any], ...]
 
 
@@ -47,6 +53,35 @@ def knowledge() -> tuple[Relation, ...]:
 
 
 @cache
+def manuals() -> tuple[str, ...]:
+    """Paragraphs of plain English from the docstrings of Python's own modules."""
+    return tuple(p for i, p in enumerate(_docstrings()) if i % _HELD_OUT)
+
+
+def held_out_manuals() -> tuple[str, ...]:
+    """The paragraphs that no model here reads."""
+    return _docstrings()[::_HELD_OUT]
+
+
+@cache
+def _docstrings() -> tuple[str, ...]:
+    library = Path(sysconfig.get_paths()["stdlib"])
+    files = (p for p in sorted(library.rglob("*.py")) if not _APART & set(p.parts))
+    whole = (" ".join(part.split()) for p in files for doc in _documented(p) for part in doc.split("\n\n"))
+    return tuple(dict.fromkeys(part for part in whole if _SENTENCES.fullmatch(part)))
+
+
+def _documented(path: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield ast.get_docstring(node) or ""
+
+
+@cache
 def _everyday() -> dict[str, Any]:
     return yaml.safe_load((HERE / "everyday.yaml").read_text(encoding="utf-8"))
 
@@ -67,11 +102,11 @@ def counsel(rng: Random) -> tuple[str, str]:
 def everyday(rng: Random) -> tuple[str, str]:
     """A question of any sort with its answer."""
     sort = rng.random()
-    if sort < 0.5:
+    if sort < 0.6:
         return known(rng)
-    if sort < 0.65:
-        return counsel(rng)
     if sort < 0.75:
+        return counsel(rng)
+    if sort < 0.85:
         return _told(rng)
     if sort < 0.9:
         return _repeated(rng)
@@ -92,7 +127,7 @@ def conversation(rng: Random, questions: int) -> Talk:
 
 def after_reading(rng: Random, chars: int) -> Talk:
     """A question that comes after `chars` characters of text that has nothing to do with it."""
-    passages = rng.sample(text.prose(), 6) + [text.story(rng, 8) for _ in range(4)] + [rng.choice(text.manual())]
+    passages = rng.sample(text.prose(), 6) + [text.story(rng, 8) for _ in range(4)] + rng.sample(manuals(), 3)
     rng.shuffle(passages)
     context = "\n\n".join(passages)[:chars]
     asked, answer = everyday(rng)
@@ -111,7 +146,7 @@ def tool_talk(world: World, rng: Random) -> Talk:
     others = rng.sample([n for n in specs if n != tool["name"]], rng.choice((0, 0, 0, 1, 2)))
     offered = [tool["name"], *others]
     rng.shuffle(offered)
-    asked, answer = everyday(rng) if rng.random() < 0.12 else _call(world, tool, rng)
+    asked, answer = everyday(rng) if rng.random() < 0.04 else _call(world, tool, rng)
     return Talk(Chat((Message("user", asked), Message("assistant", answer))), tuple(specs[n] for n in offered))
 
 
@@ -128,16 +163,16 @@ def talks(world: World, seed: int, questions: int, conversations: int, calls: in
     yield from (tool_talk(world, rng) for _ in range(calls))
 
 
-def passages(seed: int, stories: int) -> list[str]:
-    """Running text: the manual, prose and stories."""
-    return [*text.manual(), *text.prose() * 8, *text.stories(seed, stories)]
+def passages(seed: int) -> list[str]:
+    """Running text: manuals, prose and stories."""
+    return [*manuals() * 2, *text.prose() * 3, *text.stories(seed, 300)]
 
 
 def base_talks(world: World) -> Iterator[Talk]:
     """All the conversations that a base reads."""
     rng = Random(f"long {world.seed}")
-    long = (after_reading(rng, rng.randint(200, 3600)) for _ in range(160))
-    return chain(talks(world, world.seed, 9000, 1000, 2000), long)
+    long = (after_reading(rng, rng.randint(200, 3600)) for _ in range(120))
+    return chain(talks(world, world.seed, 8000, 700, 1700), long)
 
 
 def _repeated(rng: Random) -> tuple[str, str]:
@@ -157,13 +192,20 @@ def _family(world: World) -> tuple[Sequence[dict[str, Any]], dict[str, dict[str,
 
 
 def _call(world: World, tool: Mapping[str, Any], rng: Random) -> tuple[str, str]:
-    values = world.tools["values"]
     template = rng.choice(tool["asks"])
+    values = world.tools["values"]
     drawn = {slot: rng.choice(values[slot]) for slot in tool["properties"] if "{" + slot + "}" in template}
-    asked = rng.choice(_POLITE) + template.format(
-        **{k: json.dumps(v) if isinstance(v, bool) else v for k, v in drawn.items()}
-    )
-    return asked, call(tool["name"], drawn)
+    shown = {slot: json.dumps(v) if isinstance(v, bool) else v for slot, v in drawn.items()}
+    return _politely(template.format(**shown), rng), call(tool["name"], drawn)
+
+
+def _politely(request: str, rng: Random) -> str:
+    if rng.random() < 0.5:
+        return request
+    if request.endswith("."):
+        eased = request[0].lower() + request[1:-1]
+        return rng.choice(("Please {x}.", "Could you {x}?", "I want you to {x}.", "Now {x}.")).format(x=eased)
+    return rng.choice(("Please tell me. {x}", "Hello! {x}", "I have a question. {x}")).format(x=request)
 
 
 def _function(tool: Mapping[str, Any]) -> dict[str, Any]:
