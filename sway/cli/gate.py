@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sway.cli.reports import outputs
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.engine.gate import FailOn
 from sway.engine.plan import Options
@@ -39,17 +40,18 @@ def gate(
     weights: str,
     thorough: bool,
     threads: int | None,
-    json_path: Path | None,
     threshold: float,
     fail_on: str,
+    **paths: Path | None,
 ) -> None:
     """Judge SPEC and exit 0 (pass), 1 (failed), 2 (unusable input) or 3 (no verdict possible).
 
     A probe that is required and could not be measured never lets the gate pass.
     """
     options = Options(weights=parse_weights(weights), thorough=thorough, threads=threads)
+    wanted = outputs(paths)
     result, decision = judge_spec(
-        load_spec(spec), options, threshold=threshold, fail_on=FailOn(fail_on), json_path=json_path
+        load_spec(spec), options, threshold=threshold, fail_on=FailOn(fail_on), outputs=wanted
     )
-    report(result, decision, json_path)
+    report(result, decision, wanted)
     click.get_current_context().exit(int(decision.exit))

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from sway.cli.console import console
+from sway.cli.reports import outputs
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.core.text import printable
 from sway.engine.plan import Forecast, Options, forecast, make_plan
@@ -28,10 +29,10 @@ def run(
     weights: str,
     thorough: bool,
     threads: int | None,
-    json_path: Path | None,
     only: str,
     skip: str,
     dry_run: bool,
+    **paths: Path | None,
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
@@ -39,7 +40,8 @@ def run(
     if dry_run:
         show_plan(loaded, options)
         return
-    report(*judge_spec(loaded, options, json_path=json_path), json_path)
+    wanted = outputs(paths)
+    report(*judge_spec(loaded, options, outputs=wanted), wanted)
 
 
 def _names(text: str) -> tuple[str, ...]:

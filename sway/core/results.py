@@ -46,7 +46,10 @@ class NullSummary:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """One probe, judged. `ci_95` and `effect_vs_null` are absent where they cannot be formed."""
+    """One probe, judged. `ci_95` and `effect_vs_null` are absent where they cannot be formed.
+
+    `line` is where it stands in the spec, for a spec that was read from a file.
+    """
 
     name: str
     kind: str
@@ -60,6 +63,7 @@ class ProbeResult:
     better: Literal["higher", "lower"] = "higher"
     required: bool = True
     weight: float = 1.0
+    line: int | None = None
     score: float | None = None
     raw: float | None = None
     bar: float | None = None

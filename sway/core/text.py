@@ -22,7 +22,19 @@ def printable(text: str, limit: int = 2000) -> str:
     return kept + " [cut]" if len(text) > limit else kept
 
 
+def visible(text: str, limit: int = 2000) -> str:
+    r"""The text for a document: lines kept, control, bidirectional and non-characters shown as U+FFFD, cut to `limit`.
+
+    >>> ascii(visible("a\x1b[31m\u202eb\r\nc"))
+    "'a\\ufffd[31m\\ufffdb\\nc'"
+    """
+    head = text[: 2 * limit].replace("\r\n", "\n")  # twice, as line ends shrink
+    kept = "".join(c if c in "\n\t" else _shown(c) for c in head[:limit])
+    return kept + " [cut]" if len(text) > limit and len(head) > limit else kept
+
+
 def _shown(character: str) -> str:
     if character in "\n\t":
         return " "
-    return "\ufffd" if unicodedata.category(character) in _HIDDEN else character
+    hidden = unicodedata.category(character) in _HIDDEN or ord(character) & 0xFFFE == 0xFFFE
+    return "\ufffd" if hidden else character

@@ -19,6 +19,7 @@ STYLE = {
     Verdict.SKIP: "dim",
     Verdict.ERROR: "bold magenta",
 }
+MOST_CELL = 200
 ROOMY = 110
 """Columns in which a row of the table fits on one line."""
 MARK = {Verdict.PASS: "+", Verdict.FAIL: "x", Verdict.WARN: "!", Verdict.SKIP: "-", Verdict.ERROR: "?"}
@@ -56,25 +57,24 @@ def _table(summary: Summary, *, narrow: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
 
     def cell(text: str) -> str:
+        text = printable(text, MOST_CELL)
         return text.replace(" [", "\n[").replace(", p ", "\np ").replace(" checks ", "\nchecks ") if narrow else text
 
     for header in ("", "probe", "measured [95% interval]", "bar", "against noise"):
         table.add_column(cell(header), overflow="fold")
     for row in summary.rows:
         mark = Text(f"{MARK[row.verdict]} {row.verdict}", style=STYLE[row.verdict])
-        name = Text(printable(row.name) + ("" if row.required else " (optional)"))
+        name = Text(printable(row.name, MOST_CELL) + ("" if row.required else " (optional)"))
         table.add_row(mark, name, cell(row.measured), cell(row.bar), cell(row.noise))
     return table
 
 
 def _trouble(row: Row) -> list[RenderableType]:
     # Joined before it is made printable: a name and its colon must not make a runner's command together.
-    said = Text(printable(f"{row.name}: {row.message}"))
-    said.stylize("bold", 0, len(row.name) + 1)
+    said = Text(printable(f"{row.name[:MOST_CELL]}: {row.message}"))
+    said.stylize("bold", 0, len(row.name[:MOST_CELL]) + 1)
     parts: list[RenderableType] = [Text.assemble((f"{MARK[row.verdict]} ", STYLE[row.verdict]), said)]
-    if row.advice:
-        parts.append(Padding(Text(f"-> {row.advice}"), (0, 0, 0, 2)))
-    return parts
+    return [*parts, *(Padding(Text(f"-> {advice.do}"), (0, 0, 0, 2)) for advice in row.advice)]
 
 
 def _line(text: str, style: str = "") -> Text:

@@ -1,0 +1,80 @@
+"""A text before and after training, with what changed in it marked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+PAIRS = (
+    ("base", "tuned"),
+    ("base_text", "tuned_text"),
+    ("base_answer", "tuned_answer"),
+    ("base_completion", "tuned_completion"),
+    ("base_output", "tuned_output"),
+    ("base", "ft"),
+    ("base_text", "ft_text"),
+    ("before", "after"),
+    ("reference", "recited"),
+    ("lost", "gained"),
+)
+"""Names under which evidence holds a text of the base and one of the tuned model."""
+PROMPTS = ("prompt", "question", "opening", "preview", "preceding")
+GOLD = ("gold", "reference", "expected")
+MOST_WORDS, MOST_CHARACTERS = 300, 1200
+
+Piece = tuple[str, bool]
+"""A run of text, and whether the other side lacks it."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the base said to a prompt, and what the tuned model says. `tokens`: the sides are lists of next tokens."""
+
+    prompt: str
+    before: tuple[Piece, ...]
+    after: tuple[Piece, ...]
+    gold: str = ""
+    tokens: bool = False
+    taken: tuple[str, ...] = ()
+
+
+def change_in(row: Mapping[str, Any]) -> Change | None:
+    """The change that a row of evidence holds, if it holds one; `taken` names the values that say it."""
+    for names in PAIRS:
+        before, after = (row.get(name) for name in names)
+        prompt = next((str(row[n]) for n in PROMPTS if isinstance(row.get(n), str)), "")
+        gold = next((str(row[n]) for n in GOLD if isinstance(row.get(n), str) and n not in names), "")
+        if isinstance(before, str) and isinstance(after, str):
+            return Change(prompt, *compare(before, after), gold=gold[:MOST_CHARACTERS], taken=names)
+        if names == ("lost", "gained") and _tokens(before) and _tokens(after) and (before or after):
+            return Change(prompt, _chips(before), _chips(after), tokens=True, taken=names)
+    return None
+
+
+def _tokens(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
+
+
+def _chips(tokens: Sequence[str] | None) -> tuple[Piece, ...]:
+    return tuple((token[:40], True) for token in (tokens or [])[:8])
+
+
+def compare(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+    """Both texts in pieces, by words; texts too long to compare are cut.
+
+    >>> compare("the cat sat", "the dog sat")[1]
+    (('the ', False), ('dog', True), (' sat', False))
+    """
+    left, right = _split(before), _split(after)
+    blocks = SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
+    return (
+        tuple(("".join(left[a:b]), tag != "equal") for tag, a, b, _, _ in blocks if b > a),
+        tuple(("".join(right[a:b]), tag != "equal") for tag, _, _, a, b in blocks if b > a),
+    )
+
+
+def _split(text: str) -> list[str]:
+    return re.findall(r"\s+|[^\s]{1,40}", text[:MOST_CHARACTERS])[:MOST_WORDS]

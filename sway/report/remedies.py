@@ -1,0 +1,142 @@
+"""What to try next, by what a probe found. Fixed words: a report can put nothing into them."""
+
+from __future__ import annotations
+
+from sway.core.verdicts import Reason
+
+BY_CHECK: dict[tuple[str, str], str] = {
+    ("adapter_ablation", "linearity"): (
+        "Its effect does not grow in step with its strength: lower the learning rate or lora_alpha and retrain."
+    ),
+    ("adapter_ablation", "saturation_lambda"): (
+        "A part of its strength already gives nearly all of its effect: halve r or lora_alpha and retrain."
+    ),
+    ("adapter_ablation", "largest_drop"): (
+        "Its effect overshoots and falls back as it is turned up: lower the learning rate and retrain."
+    ),
+    ("adapter_ablation", "overshoot"): (
+        "Nothing is left beyond its full strength: halve lora_alpha or lower the learning rate."
+    ),
+    ("gradient_ghost", "global_step"): "Retrain with more steps before you trust the other numbers.",
+    ("gradient_ghost", "some_variance_is_a_number"): (
+        "Its gradients were not numbers: retrain at a lower learning rate, in fp32 or bf16."
+    ),
+    ("gradient_ghost", "share_of_layers_with_a_variance"): (
+        "Some layers' gradients were not numbers: retrain at a lower learning rate, in fp32 or bf16."
+    ),
+    ("gradient_ghost", "restless_layer_share"): (
+        "Layers had not come to rest when training ended: train longer, or let the learning rate decay."
+    ),
+    ("training_drift", "smoothness"): (
+        "The loss swings from step to step: lower the learning rate or take larger batches."
+    ),
+    ("training_drift", "convergence_ratio"): "The loss has hardly come down: train longer or raise the learning rate.",
+    ("training_drift", "instability_events"): (
+        "The loss jumped: lower the learning rate, add warm-up, and look at the data of those steps."
+    ),
+    ("section_internalization", "passing_section_frac"): (
+        "Look at the sections below the threshold; give them more training steps or say them in more ways."
+    ),
+    ("paraphrase_invariance", "generalization_ratio"): (
+        "It learned the wording rather than the content: add paraphrases to the training data, or train fewer epochs."
+    ),
+    ("preference_flip", "flip_rate"): (
+        "It still prefers the rejected answers: train longer on preference pairs, or add more of them."
+    ),
+    ("tool_use_fidelity", "validity_delta"): (
+        "Its tool calls break more often than the base's: add tool-call examples as replay data, or lower the "
+        "learning rate."
+    ),
+    ("tool_use_fidelity", "hallucination_rate"): (
+        "It calls tools that were not offered: train with the tool list in the prompt, and with "
+        "examples that call none."
+    ),
+    ("calibration_drift", "fraction_regressed"): (
+        "It has forgotten general knowledge: add replay data, lower the learning rate, or train fewer steps."
+    ),
+    ("cluster_kl", "specificity"): (
+        "It moves every topic alike: mix in prompts on other topics with the base's own answers, or halve r."
+    ),
+    ("multi_turn_coherence_decay", "half_life_turns"): (
+        "Its effect fades turn by turn: add dialogues of several turns to the training data, or train longer."
+    ),
+    ("prompt_collapse", "half_life_tokens"): (
+        "Its effect fades behind other text: train on longer contexts, with unrelated text before the prompts."
+    ),
+}
+"""By the check that is broken."""
+_LEARNED_LITTLE = "It gained about as much on other text as on its own: check that it was trained on this document"
+BY_KIND: dict[tuple[str, Reason], str] = {
+    ("section_internalization", Reason.NOISE): (
+        "It gained no more on its own text than on other text: check that it was trained on this document, "
+        "and for long enough."
+    ),
+    ("section_internalization", Reason.NEGLIGIBLE): f"{_LEARNED_LITTLE}; if so, train longer.",
+    ("external_perplexity", Reason.HARM): (
+        "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
+    ),
+    ("calibration_drift", Reason.HARM): (
+        "It has forgotten general knowledge: add replay data, lower the learning rate, or train fewer steps."
+    ),
+    ("leakage", Reason.HARM): "It recites its text: train fewer steps, lower the rank, or vary the wording.",
+    ("adapter_revert", Reason.NOISE): (
+        "It answers no more as it was taught than noise does: train longer, and check the gold answers."
+    ),
+    ("adapter_revert", Reason.INCONCLUSIVE): (
+        "Too few cases tell the base from the gold: choose questions that the base answers wrongly."
+    ),
+    ("paraphrase_invariance", Reason.NOISE): "Even the questions as trained gained little: train longer.",
+    ("paraphrase_invariance", Reason.NEGLIGIBLE): "Even the questions as trained gained little: train longer.",
+    ("preference_flip", Reason.INCONCLUSIVE): "Add preferences that the base gets wrong; too few of these are.",
+    ("cluster_kl", Reason.INCONCLUSIVE): "Give it prompts on several topics, so that there is something to tell apart.",
+    (
+        "style_fingerprint",
+        Reason.NOISE,
+    ): "Its style moved no more than noise does: train longer on the document.",
+    ("tool_use_fidelity", Reason.HARM): (
+        "Its tool calls break more often than the base's: add tool-call examples as replay data, or lower the "
+        "learning rate."
+    ),
+    ("__preflight__", Reason.NOISE): (
+        "It holds no update at all: check that training ran and that this folder is what it saved."
+    ),
+}
+"""By the judge's reason."""
+FAILING: dict[str, str] = {
+    "adapter_revert": (
+        "Asked in other words it falls back to the base's answer: add paraphrased questions to the training data, "
+        "and train longer."
+    ),
+    "prompt_collapse": BY_CHECK["prompt_collapse", "half_life_tokens"],
+    "cluster_kl": BY_CHECK["cluster_kl", "specificity"],
+    "multi_turn_coherence_decay": BY_CHECK["multi_turn_coherence_decay", "half_life_turns"],
+    "paraphrase_invariance": BY_CHECK["paraphrase_invariance", "generalization_ratio"],
+    "preference_flip": BY_CHECK["preference_flip", "flip_rate"],
+    "tool_use_fidelity": BY_CHECK["tool_use_fidelity", "validity_delta"],
+    "style_fingerprint": "Its style hardly moved toward the document's: train longer, on more of the document's prose.",
+    "calibration_drift": BY_CHECK["calibration_drift", "fraction_regressed"],
+}
+"""By the kind alone, where neither a check nor the reason says more."""
+BY_REASON: dict[Reason, str] = {
+    Reason.NOISE: "Train longer, raise the learning rate, or check that the adapter belongs to this base.",
+    Reason.NEGLIGIBLE: "Train longer or raise the rank; the change is real but too small to matter.",
+    Reason.INCONCLUSIVE: "Add prompts or sections to settle it.",
+    Reason.HARM: "Lower the learning rate or mix general text into training.",
+    Reason.SHAPE: "See the numbers that are out of bounds.",
+}
+SATURATED = "Noise of twice the rank nearly hides it: halve r and retrain; a smaller adapter would show more clearly."
+UNSTRUCTURED = "It is large but has no more structure than noise: lower the learning rate or lora_alpha and retrain."
+FLAT = "It changes nothing at any strength: train longer, and check that the adapter belongs to this base."
+SKIPPED = "Mend what it needs, or set required: false."
+ERROR = "Mend the fault and run again; until then there is no verdict."
+AT_ITS_BAR = "It lies at its bar, and more samples would hardly settle it: train for a clearer margin."
+
+POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "delta_kl": ("per_prompt", ("prompt",), "divergence"),
+    "section_internalization": ("sections", ("tag", "preview", "id"), "contrast"),
+    "external_perplexity": ("chunks", ("work",), "delta"),
+    "calibration_drift": ("worst_offenders", ("prompt", "question"), "delta"),
+    "leakage": ("sections", ("opening", "id"), "recall"),
+    "gradient_ghost": ("restless_layers", ("layer",), "variance"),
+}
+"""Where the evidence names what stands out: the list, what names a row, and its number."""
