@@ -101,7 +101,7 @@ def measured(p: ProbeRecord) -> str:
     if p.raw is None:
         return ""
     bar = "" if p.bar is None else f", {'at least' if p.better == 'higher' else 'at most'} {number(p.bar)} is asked"
-    return f"{p.measures or p.kind} {number(p.raw)} {p.unit}".rstrip() + bar
+    return f"{number(p.raw)} {p.unit}".rstrip() + bar
 
 
 def _join(*parts: str) -> str:
@@ -115,14 +115,14 @@ def _points(p: ProbeRecord) -> str:
         return f"at steps {', '.join(map(str, steps[:NAMED]))}" if isinstance(steps, list) and steps else ""
     if p.kind not in remedies.POINTS:
         return ""
-    key, names, value = remedies.POINTS[p.kind]
-    rows = p.evidence.get(key)
-    found = [_point(row, names, value) for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    points = remedies.POINTS[p.kind]
+    rows = p.evidence.get(points.key)
+    found = [_point(row, points) for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
     return ", ".join(list(filter(None, found))[:NAMED])
 
 
-def _point(row: Mapping[str, Any], names: tuple[str, ...], value: str) -> str:
-    name = next((row[n] for n in names if isinstance(row.get(n), str) and row[n]), "")
-    amount = row.get(value)
+def _point(row: Mapping[str, Any], points: remedies.Points) -> str:
+    name = next((row[n] for n in points.names if isinstance(row.get(n), str) and row[n]), "")
+    amount = row.get(points.value)
     shown = f" {number(amount)}" if isinstance(amount, int | float) else ""
     return f"\u201c{name[:60]}\u201d{shown}" if name else ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from sway.engine.words import number
+
 PAIRS = (
     ("base", "tuned"),
     ("base_text", "tuned_text"),
@@ -31,27 +33,46 @@ Piece = tuple[str, bool]
 
 @dataclass(frozen=True)
 class Change:
-    """What the base said to a prompt, and what the tuned model says. `tokens`: the sides are lists of next tokens."""
+    """What the base said to a prompt, and what the tuned model says.
+
+    `tokens`: the sides are lists of next tokens. `measured` are the numbers beside it. `taken` names what it says.
+    """
 
     prompt: str
     before: tuple[Piece, ...]
     after: tuple[Piece, ...]
     gold: str = ""
     tokens: bool = False
-    taken: tuple[str, ...] = ()
+    measured: str = ""
+    taken: frozenset[str] = frozenset()
 
 
 def change_in(row: Mapping[str, Any]) -> Change | None:
-    """The change that a row of evidence holds, if it holds one; `taken` names the values that say it."""
+    """The change that a row of evidence holds, if it holds one."""
     for names in PAIRS:
         before, after = (row.get(name) for name in names)
-        prompt = next((str(row[n]) for n in PROMPTS if isinstance(row.get(n), str)), "")
-        gold = next((str(row[n]) for n in GOLD if isinstance(row.get(n), str) and n not in names), "")
         if isinstance(before, str) and isinstance(after, str):
-            return Change(prompt, *compare(before, after), gold=gold[:MOST_CHARACTERS], taken=names)
-        if names == ("lost", "gained") and _tokens(before) and _tokens(after) and (before or after):
-            return Change(prompt, _chips(before), _chips(after), tokens=True, taken=names)
+            return _change(row, names, compare(before, after))
+        if names == ("lost", "gained") and _tokens(before) and _tokens(after):
+            return _change(row, names, (_chips(before), _chips(after)), tokens=True)
     return None
+
+
+def _change(
+    row: Mapping[str, Any], names: Sequence[str], sides: Sequence[tuple[Piece, ...]], *, tokens: bool = False
+) -> Change:
+    prompt, gold = ((n for n in known if isinstance(row.get(n), str) and n not in names) for known in (PROMPTS, GOLD))
+    asked, wanted = next(prompt, ""), next(gold, "")
+    numbers = {k: v for k, v in row.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    return Change(
+        prompt=str(row.get(asked, "")),
+        before=sides[0],
+        after=sides[1],
+        gold=str(row.get(wanted, ""))[:MOST_CHARACTERS],
+        tokens=tokens,
+        measured=", ".join(f"{str(k)[:40].replace('_', ' ')} {number(v)}" for k, v in list(numbers.items())[:4]),
+        taken=frozenset({*names, asked, wanted, *numbers}),
+    )
 
 
 def _tokens(value: Any) -> bool:

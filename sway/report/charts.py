@@ -46,7 +46,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Bars:
-    """One bar a named thing, with the bar to clear as a rule."""
+    """One bar a named thing, with the bar to clear as a rule. `wanted` is 1 where more is better, else -1."""
 
     title: str
     said: str
@@ -54,6 +54,7 @@ class Bars:
     y: str
     bars: tuple[tuple[str, float], ...]
     rule: Rule | None = None
+    wanted: int = 1
 
     @property
     def table(self) -> tuple[tuple[str, str], ...]:
@@ -170,17 +171,18 @@ def _ranks(p: ProbeRecord) -> Curve | None:
 def _bars(p: ProbeRecord) -> Bars | None:
     if p.kind not in remedies.POINTS:
         return None
-    key, names, value = remedies.POINTS[p.kind]
-    rows = p.evidence.get(key)
+    points = remedies.POINTS[p.kind]
+    rows = p.evidence.get(points.key)
     rows = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
-    bars = [(_label(row, names), float(row[value])) for row in rows if _drawable(row.get(value))][:MOST_BARS]
+    bars = [(_label(row, points.names), float(row[points.value])) for row in rows if _drawable(row.get(points.value))]
     if len(bars) < 2:
         return None
-    more = f"; the first {len(bars)} of {len(rows)}" if len(rows) > len(bars) else ""
-    bar = p.bar if p.kind != "external_perplexity" or p.bar is None else -p.bar
-    rule = Rule(bar, "bar") if bar is not None and _drawable(bar) else None
+    more = f", the first {MOST_BARS} of {len(bars)}" if len(bars) > MOST_BARS else ""
+    title = f"{words(points.value).capitalize()} by {points.noun}{more}"
+    rule = Rule(points.sign * p.bar, "bar") if p.bar is not None and _drawable(p.bar) else None
+    wanted = points.sign * (1 if p.better == "higher" else -1)
     return Bars(
-        f"{words(value).capitalize()} by {words(names[0])}{more}", "", words(names[0]), p.unit, tuple(bars), rule
+        title, "", points.noun, p.unit if points.unit is None else points.unit, tuple(bars[:MOST_BARS]), rule, wanted
     )
 
 
@@ -192,10 +194,8 @@ def _spread(p: ProbeRecord, nulls: NullRecord | None) -> Spread | None:
     if nulls is None or p.raw is None or not _drawable(p.raw) or len(values := numbers(nulls.raw)) < 2:
         return None
     beaten = sum(p.raw > v if p.better == "higher" else p.raw < v for v in values)
-    said = f"The adapter stands above {beaten} of {len(values)} random adapters of its own size."
-    if p.better == "lower":
-        said = said.replace("above", "below")
+    side = "above" if p.better == "higher" else "below"
+    said = f"{p.measures or p.kind}: {side} that of {beaten} of {len(values)} random adapters of its own size."
     rule = Rule(p.bar, "bar") if p.bar is not None and _drawable(p.bar) else None
-    return Spread(
-        "Against random adapters", said, f"{p.measures}, {p.unit}".strip(", "), "adapters", tuple(values), p.raw, rule
-    )
+    title = "Against random adapters"
+    return Spread(title, said[:1].upper() + said[1:], p.unit or "value", "adapters", tuple(values), p.raw, rule)

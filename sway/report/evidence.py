@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sway.engine.words import number
-from sway.report.changes import Change, change_in
+from sway.report.changes import PROMPTS, Change, change_in
 
 MOST_ROWS, MOST_COLUMNS, MOST_FACTS, MOST_TABLES = 40, 8, 24, 8
 CELL, LISTED = 240, 12
@@ -46,10 +46,10 @@ def read_evidence(evidence: Mapping[str, Any]) -> Evidence:
             continue
         rows = _rows(value)
         if rows:
-            found = [c for row in rows[:MOST_ROWS] if (c := change_in(row))]
-            changes += found
-            texts = {name for c in found for name in c.taken}
-            tables += _table(words(key), [{k: v for k, v in row.items() if k not in texts} for row in rows])
+            found = [change_in(row) for row in rows[:MOST_ROWS]]
+            changes += [c for c in found if c]
+            if not all(c and c.taken >= row.keys() for c, row in zip(found, rows, strict=False)):
+                tables += _table(words(key), rows)
         elif isinstance(value, Mapping):
             facts += [(f"{words(key)}: {words(k)}", shown(v)) for k, v in value.items()]
         else:
@@ -69,7 +69,7 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 def _table(caption: str, rows: Sequence[Mapping[str, Any]]) -> list[Table]:
     kept = rows[:MOST_ROWS]
     used = dict.fromkeys(k for row in kept for k, v in row.items() if v not in (None, "", []))
-    header = list(used)[:MOST_COLUMNS]
+    header = sorted(used, key=lambda k: (k not in PROMPTS, k == "id"))[:MOST_COLUMNS]
     if not header:
         return []
     cells = tuple(tuple(shown(row.get(name)) for name in header) for row in kept)

@@ -8,6 +8,8 @@ from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from sway.core.templates import environment, folder
 from sway.core.text import visible
 from sway.core.verdicts import Verdict
@@ -78,5 +80,5 @@ def _encoded(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """For pages that escape markup: text without what no page may hold."""
-    return visible(value, MOST_TEXT) if isinstance(value, str) else value
+    """For pages that escape markup: text without what no page may hold. `Markup` is what a macro has escaped."""
+    return visible(value, MOST_TEXT) if isinstance(value, str) and not isinstance(value, Markup) else value

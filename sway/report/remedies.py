@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sway.core.verdicts import Reason
 
 BY_CHECK: dict[tuple[str, str], str] = {
@@ -131,12 +133,27 @@ SKIPPED = "Mend what it needs, or set required: false."
 ERROR = "Mend the fault and run again; until then there is no verdict."
 AT_ITS_BAR = "It lies at its bar, and more samples would hardly settle it: train for a clearer margin."
 
-POINTS: dict[str, tuple[str, tuple[str, ...], str]] = {
-    "delta_kl": ("per_prompt", ("prompt",), "divergence"),
-    "section_internalization": ("sections", ("tag", "preview", "id"), "contrast"),
-    "external_perplexity": ("chunks", ("work",), "delta"),
-    "calibration_drift": ("worst_offenders", ("prompt", "question"), "delta"),
-    "leakage": ("sections", ("opening", "id"), "recall"),
-    "gradient_ghost": ("restless_layers", ("layer",), "variance"),
+
+@dataclass(frozen=True)
+class Points:
+    """Where evidence names what stands out: the list, what names a row, its number and what a row is.
+
+    `sign` is -1 where the number is the statistic with its sign turned; `unit` is the number's where it is another.
+    """
+
+    key: str
+    names: tuple[str, ...]
+    value: str
+    noun: str
+    sign: int = 1
+    unit: str | None = None
+
+
+POINTS: dict[str, Points] = {
+    "delta_kl": Points("per_prompt", ("prompt",), "divergence", "prompt"),
+    "section_internalization": Points("sections", ("preview", "tag", "id"), "contrast", "section"),
+    "external_perplexity": Points("chunks", ("work",), "delta", "passage", -1),
+    "calibration_drift": Points("worst_offenders", ("prompt", "question"), "delta", "question", -1),
+    "leakage": Points("sections", ("opening", "id"), "recall", "section"),
+    "gradient_ghost": Points("restless_layers", ("layer",), "variance", "layer", unit=""),
 }
-"""Where the evidence names what stands out: the list, what names a row, and its number."""

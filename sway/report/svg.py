@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from sway.engine.words import number
 from sway.report.charts import Bars, Chart, Curve, Rule, Spread
 
-WIDTH, HEIGHT = 400, 210
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 20, 36
+WIDTH, HEIGHT = 360, 220
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 32, 36
 ROW = 32
-LABEL = 58
+LABEL = 50
 """Characters of a bar's label that fit above it."""
 BINS = 28
 
@@ -99,14 +99,13 @@ class _Canvas:
         for tick in x.ticks():
             self.line("axis", x(tick), base, x(tick), base + 4)
             self.label(number(tick), x(tick), base + 15, "middle")
-        self.label(name[:70], self.width - RIGHT, self.height - 5, "end", "name")
+        self.label(name[:54], self.width - RIGHT, self.height - 5, "end", "name")
 
-    def rule(self, x: Axis, rule: Rule, kind: str = "rule") -> None:
-        """A vertical line at a value, its name beside it where there is room."""
+    def rule(self, x: Axis, rule: Rule) -> None:
+        """A vertical line at a value, named above the plot."""
         at = x(rule.at)
-        left = at > self.width - 90
-        self.line(kind, at, TOP, at, self.height - BOTTOM)
-        self.label(rule.label, at - 4 if left else at + 4, TOP + 8, "end" if left else "start", kind + "-name")
+        self.line("rule", at, TOP - 3, at, self.height - BOTTOM)
+        self.label(rule.label, at, TOP - 7, _anchor(at), "rule-name")
 
 
 def draw(chart: Chart) -> Drawing:
@@ -142,21 +141,28 @@ def _curve(canvas: _Canvas, chart: Curve) -> None:
 
 def _bars(canvas: _Canvas, chart: Bars) -> None:
     values = [v for _, v in chart.bars] + ([chart.rule.at] if chart.rule else [])
-    x = axis(values, 4, WIDTH - 52, zero=True)
+    x = axis(values, 4, WIDTH - 60, zero=True)
     for i, (label, value) in enumerate(chart.bars):
         top = i * ROW
         left, right = sorted((x(0.0), x(value)))
-        short = chart.rule is not None and value < chart.rule.at
+        short = chart.rule is not None and chart.wanted * (value - chart.rule.at) < 0
         canvas.label(label if len(label) <= LABEL else label[: LABEL - 1] + "\u2026", 4, top + 12)
         kind = "short" if short else "bar"
-        canvas.put("rect", class_=kind, x=left, y=top + 16, width=max(round(right - left, 1), 1), height=10)
-        canvas.label(number(value), right + 5, top + 25)
+        canvas.put("rect", class_=kind, x=left, y=top + 17, width=max(round(right - left, 1), 1), height=9)
+        canvas.label(number(value), WIDTH - 4, top + 25, "end")
+        canvas.line("axis", x(0.0), top + 15, x(0.0), top + 28)
+        if chart.rule:
+            canvas.line("rule", x(chart.rule.at), top + 15, x(chart.rule.at), top + 28)
     base = ROW * len(chart.bars) + 2
     if chart.rule:
-        canvas.line("rule", x(chart.rule.at), 0, x(chart.rule.at), base)
-        canvas.label(f"{chart.rule.label} {number(chart.rule.at)}", x(chart.rule.at) + 4, base + 10, kind="rule-name")
-    canvas.line("axis", x(0.0), 0, x(0.0), base)
-    canvas.label(chart.y, WIDTH - RIGHT, base + 24, "end", "name")
+        at = x(chart.rule.at)
+        canvas.label(f"{chart.rule.label} {number(chart.rule.at)}", at, base + 10, _anchor(at), "rule-name")
+    canvas.label(chart.y, WIDTH - 4, base + 26, "end", "name")
+
+
+def _anchor(at: float) -> str:
+    """Which way a label goes from a position, so that it stays on the canvas."""
+    return "start" if at < 60 else "end" if at > WIDTH - 60 else "middle"
 
 
 def _spread(canvas: _Canvas, chart: Spread) -> None:
@@ -176,7 +182,7 @@ def _spread(canvas: _Canvas, chart: Spread) -> None:
     if chart.rule:
         canvas.rule(x, chart.rule)
     at = x(chart.observed)
-    canvas.line("observed", at, TOP + 14, at, HEIGHT - BOTTOM)
-    canvas.put("circle", class_="observed-mark", cx=at, cy=TOP + 14, r=5)
+    canvas.line("observed", at, TOP + 10, at, HEIGHT - BOTTOM)
+    canvas.put("circle", class_="observed-mark", cx=at, cy=TOP + 10, r=5)
     left = at > WIDTH - 100
-    canvas.label("this adapter", at - 9 if left else at + 9, TOP + 18, "end" if left else "start", "observed-name")
+    canvas.label("this adapter", at - 9 if left else at + 9, TOP + 14, "end" if left else "start", "observed-name")
