@@ -12,11 +12,12 @@ from sway.cli.exits import handled
 COMMANDS = {
     "run": ("sway.cli.run:run", "Measure a suite and show the report."),
     "gate": ("sway.cli.gate:gate", "Pass or fail, as an exit code."),
+    "report": ("sway.cli.report:report", "A saved report again, in any format."),
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
     "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
-    "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),
+    "explain": ("sway.cli.probes:explain", "What a probe measures, or what a report means."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
     "doctor": ("sway.cli.doctor:doctor", "What is installed, and what is missing."),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -18,7 +19,7 @@ def printable(text: str, limit: int = 2000) -> str:
     >>> printable("one\ntwo ::error::x")
     'one two : :error: :x'
     """
-    kept = re.sub(r":(?=:)", ": ", "".join(_shown(c) for c in text[:limit])).replace("##[", "## [")
+    kept = re.sub(r":(?=:)", ": ", _seen(text[:limit], _shown)).replace("##[", "## [")
     return kept + " [cut]" if len(text) > limit else kept
 
 
@@ -29,8 +30,13 @@ def visible(text: str, limit: int = 2000) -> str:
     "'a\\ufffd[31m\\ufffdb\\nc'"
     """
     head = text[: 2 * limit].replace("\r\n", "\n")  # twice, as line ends shrink
-    kept = "".join(c if c in "\n\t" else _shown(c) for c in head[:limit])
+    kept = _seen(head[:limit], lambda c: c if c in "\n\t" else _shown(c))
     return kept + " [cut]" if len(text) > limit and len(head) > limit else kept
+
+
+def _seen(text: str, shown: Callable[[str], str]) -> str:
+    """The text, each character as `shown`; most texts are plain and need no look at each."""
+    return text if text.isascii() and text.isprintable() else "".join(map(shown, text))
 
 
 def _shown(character: str) -> str:

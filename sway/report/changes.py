@@ -25,6 +25,7 @@ PAIRS = (
 """Names under which evidence holds a text of the base and one of the tuned model."""
 PROMPTS = ("prompt", "question", "opening", "preview", "preceding")
 GOLD = ("gold", "reference", "expected")
+LARGEST = 1e12
 MOST_WORDS, MOST_CHARACTERS = 300, 1200
 
 Piece = tuple[str, bool]
@@ -35,7 +36,8 @@ Piece = tuple[str, bool]
 class Change:
     """What the base said to a prompt, and what the tuned model says.
 
-    `tokens`: the sides are lists of next tokens. `measured` are the numbers beside it. `taken` names what it says.
+    `tokens`: the sides are lists of next tokens. `measured` are the numbers beside it,
+    `shift` the first of them. `taken` names what it says.
     """
 
     prompt: str
@@ -44,6 +46,7 @@ class Change:
     gold: str = ""
     tokens: bool = False
     measured: str = ""
+    shift: float = 0.0
     taken: frozenset[str] = frozenset()
 
 
@@ -71,6 +74,7 @@ def _change(
         gold=str(row.get(wanted, ""))[:MOST_CHARACTERS],
         tokens=tokens,
         measured=", ".join(f"{str(k)[:40].replace('_', ' ')} {number(v)}" for k, v in list(numbers.items())[:4]),
+        shift=next((float(v) for v in numbers.values() if abs(v) < LARGEST), 0.0),
         taken=frozenset({*names, asked, wanted, *numbers}),
     )
 

@@ -9,6 +9,7 @@ from sway.core.text import printable
 CELL, FENCE = 300, 4000
 _MARKUP = re.compile(r"(?!(?<=\d)\.(?=\d))[^\w ,;()%=?/+-]|_")
 """All but letters, digits, the points of numbers, and what means nothing in Markdown amid a line."""
+_UNSEEN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]")
 
 
 class Encoded(str):
@@ -43,12 +44,13 @@ def fence(text: str, limit: int = FENCE) -> Encoded:
 
 
 def quiet_json(text: str) -> str:
-    r"""JSON that says the same and in which a CI runner that logs it finds no command.
+    r"""JSON that says the same, in which a terminal finds nothing to obey and a CI runner no command.
 
     >>> quiet_json('"::error::"')
     '":\\u003aerror:\\u003a"'
     """
-    return text.replace("::", r":\u003a").replace("##[", r"#\u0023[")
+    shown = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return shown.replace("::", r":\u003a").replace("##[", r"#\u0023[")
 
 
 def quiet_markup(text: str) -> str:

@@ -47,7 +47,7 @@ def read_evidence(evidence: Mapping[str, Any]) -> Evidence:
         rows = _rows(value)
         if rows:
             found = [change_in(row) for row in rows[:MOST_ROWS]]
-            changes += [c for c in found if c]
+            changes += sorted(filter(None, found), key=lambda c: -abs(c.shift) if c.tokens else 0)
             if not all(c and c.taken >= row.keys() for c, row in zip(found, rows, strict=False)):
                 tables += _table(words(key), rows)
         elif isinstance(value, Mapping):

@@ -126,6 +126,15 @@ BY_REASON: dict[Reason, str] = {
     Reason.HARM: "Lower the learning rate or mix general text into training.",
     Reason.SHAPE: "See the numbers that are out of bounds.",
 }
+MEANING: dict[Reason, str] = {
+    Reason.NOISE: "Random adapters of the same size do as much, so this number is no sign of learning.",
+    Reason.NEGLIGIBLE: "The effect can be told from noise, but it is smaller than the least that counts.",
+    Reason.INCONCLUSIVE: "The estimate is on the good side of its bar, but its 95% interval reaches to the other.",
+    Reason.HARM: "The harm is beyond what the spec bears, by the best estimate there is.",
+    Reason.SHAPE: "The pattern lies outside of what healthy adapters show.",
+    Reason.NOT_MEASURED: "Nothing was measured, so nothing can be said.",
+}
+"""What a verdict that is no pass says, by its reason."""
 SATURATED = "Noise of twice the rank nearly hides it: halve r and retrain; a smaller adapter would show more clearly."
 UNSTRUCTURED = "It is large but has no more structure than noise: lower the learning rate or lora_alpha and retrain."
 FLAT = "It changes nothing at any strength: train longer, and check that the adapter belongs to this base."

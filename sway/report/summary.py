@@ -10,6 +10,7 @@ from sway.core.measurement import Category, Claim
 from sway.core.verdicts import Verdict
 from sway.engine.score import read_profile
 from sway.engine.words import check_words, number, sigma
+from sway.report import remedies
 from sway.report.advice import Advice, advise, rank_profile
 from sway.report.charts import Chart, charts
 from sway.report.evidence import Evidence, read_evidence
@@ -21,7 +22,8 @@ from sway.report.records import ProbeRecord, Report
 class Row:
     """One probe: the number that was measured, its bar, how it stands to noise, and the evidence for it.
 
-    `question` is what the probe asks, empty for a kind that this release does not know.
+    `question` is what the probe asks, empty for a kind that this release does not know; `meaning` tells what a
+    number that did not hold says of the adapter.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Row:
     message: str
     advice: tuple[Advice, ...]
     question: str = ""
+    meaning: str = ""
     line: int | None = None
     seconds: float = 0.0
     checks: tuple[tuple[str, bool], ...] = ()
@@ -129,6 +132,7 @@ def _row(report: Report, p: ProbeRecord, question: str) -> Row:
         message=p.message,
         advice=advise(p),
         question=question,
+        meaning=remedies.MEANING.get(p.reason, "") if p.verdict is not Verdict.PASS else "",
         line=p.line,
         seconds=p.duration_s,
         checks=tuple((check_words(c.check()), c.holds) for c in p.checks),

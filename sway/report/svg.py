@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sway.engine.words import number
 from sway.report.charts import Bars, Chart, Curve, Rule, Spread
@@ -176,7 +177,11 @@ def _spread(canvas: _Canvas, chart: Spread) -> None:
     canvas.across(y, chart.y)
     for i, count in enumerate(counts):
         if count:
-            box = {"x": round(x.start + i * width + 0.5, 1), "y": y(count), "width": round(width - 1, 1)}
+            box: dict[str, Any] = {
+                "x": round(x.start + i * width + 0.5, 1),
+                "y": y(count),
+                "width": round(width - 1, 1),
+            }
             canvas.put("rect", class_="null", **box, height=round(y(0.0) - y(count), 1))
     canvas.along(x, chart.x)
     if chart.rule:

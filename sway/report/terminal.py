@@ -31,7 +31,7 @@ def show(summary: Summary, console: Console) -> None:
 
 
 def _parts(summary: Summary, *, narrow: bool) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text(), _title(summary), *_subject(summary), Text(), _table(summary, narrow=narrow)]
+    parts: list[RenderableType] = [Text(), title(summary), *subject(summary), Text(), _table(summary, narrow=narrow)]
     if summary.profiles:
         parts += [Text(), Text("Against noise of other ranks", style="bold"), *map(_line, summary.profiles)]
     if summary.troubled:
@@ -42,12 +42,14 @@ def _parts(summary: Summary, *, narrow: bool) -> list[RenderableType]:
     return [*parts, Text(), *(_line(line, "dim") for line in summary.footer), Text()]
 
 
-def _title(summary: Summary) -> RenderableType:
+def title(summary: Summary) -> RenderableType:
+    """The verdict and the answer."""
     badge = Text(f" {summary.verdict.upper()} ", style=f"{STYLE[summary.verdict]} reverse")
     return Text.assemble(badge, "  ", (printable(summary.headline), "bold"))
 
 
-def _subject(summary: Summary) -> list[RenderableType]:
+def subject(summary: Summary) -> list[RenderableType]:
+    """What was judged, by which spec, to which score."""
     adapter = f"{summary.adapter} on {summary.base}" if summary.adapter else summary.base
     return [_line(f"{adapter}"), _line(f"{summary.spec}; {summary.score}", "dim")]
 
@@ -74,7 +76,7 @@ def _trouble(row: Row) -> list[RenderableType]:
     said = Text(printable(f"{row.name[:MOST_CELL]}: {row.message}"))
     said.stylize("bold", 0, len(row.name[:MOST_CELL]) + 1)
     parts: list[RenderableType] = [Text.assemble((f"{MARK[row.verdict]} ", STYLE[row.verdict]), said)]
-    return [*parts, *(Padding(Text(f"-> {advice.do}"), (0, 0, 0, 2)) for advice in row.advice)]
+    return [*parts, *(Padding(Text(f"-> {advice.do}"), (0, 0, 0, 2), expand=False) for advice in row.advice)]
 
 
 def _line(text: str, style: str = "") -> Text:

@@ -81,7 +81,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium with a profile of its own, gone afterwards."""
     (ours_in, theirs_out), (theirs_in, ours_out) = os.pipe(), os.pipe()
     # Chromium reads its commands from descriptor 3 and answers on 4.
-    line = f"exec {FOUND} {FLAGS} --user-data-dir=\"$0\" 3<&{theirs_in} 4>&{theirs_out}"
+    line = f'exec {FOUND} {FLAGS} --user-data-dir="$0" 3<&{theirs_in} 4>&{theirs_out}'
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = ["/bin/bash", "-c", line, profile]
         process = subprocess.Popen(
