@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+import math
+import re
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +15,17 @@ import numpy as np
 from sway.core.measurement import Measurement
 from sway.core.probe import Context, Probe
 from sway.core.requests import (
+    After,
     Answer,
     Answers,
     Chat,
+    Embed,
+    Embedding,
     Failure,
     Generated,
     Generation,
     NextToken,
+    Prompt,
     Request,
     RollingLogprob,
     SpanLogprob,
@@ -77,6 +84,21 @@ def jitter(*parts: object) -> float:
     return int.from_bytes(digest[:8], "big") / 2**63 - 1
 
 
+def last_message(prompt: Prompt) -> str:
+    """The text that a prompt ends with."""
+    if isinstance(prompt, Chat):
+        return prompt.messages[-1].content
+    return prompt.prompt if isinstance(prompt, After) else prompt
+
+
+def bag_of_words(text: str, size: int = 64) -> Embedding:
+    """An embedding (size,) in which texts that share words are close."""
+    vector = np.full(size, 1e-6)
+    for word in re.findall(r"\w+", text.lower()):
+        vector[zlib.crc32(word.encode()) % size] += 1.0
+    return Embedding(vector / np.linalg.norm(vector))
+
+
 @dataclass(frozen=True)
 class World:
     """A made-up model and adapter.
@@ -85,6 +107,11 @@ class World:
     varies over prompts (a share). Texts that hold one of `own` gain `own_lift` nats a token, others
     `other_lift`, give or take `noise`. The first `recall[...]` of a completion's 20 tokens are greedy:
     "base" for the base, "tuned" after an opening in `openings`, "changed" after any other.
+
+    The next token's shift is multiplied by `own_shift` on prompts that hold one of `own`, halves with every
+    `fade` tokens of context and with every `turn_fade` user turns after the first. `says` lists what the
+    "base", the "tuned" model and a "null" reply (a null as the tuned model where it has no list); a reply is
+    chosen by the prompt, and {prompt} in it stands for the last message. Embeddings are bags of words.
     """
 
     shift: Mapping[float, float] = field(default_factory=lambda: {0.0: 0.0, 1.0: 0.0})
@@ -95,21 +122,41 @@ class World:
     noise: float = 0.0
     recall: Mapping[str, float] = field(default_factory=dict)
     openings: tuple[str, ...] = ()
+    own_shift: float = 1.0
+    fade: float = math.inf
+    turn_fade: float = math.inf
+    says: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __call__(self, request: Request[Any]) -> Answer:
         """The answer to any question."""
         if isinstance(request, NextToken):
             points = sorted(self.shift.items())
             shift = float(np.interp(request.view.scale, [x for x, _ in points], [y for _, y in points]))
-            return distribution(shift * (1 + self.spread * jitter(request.prompt)))
+            return distribution(shift * self._strength(request.prompt) * (1 + self.spread * jitter(request.prompt)))
         if isinstance(request, Generation):
-            return Generated("recited text", 3, True)
+            return self._reply(request)
+        if isinstance(request, Embed):
+            return bag_of_words(request.text)
         if isinstance(request, RollingLogprob):
             return self._score(request.view, request.text, 0.0)
         assert isinstance(request, SpanLogprob)
-        prompt = request.prompt
-        text = prompt.messages[-1].content if isinstance(prompt, Chat) else prompt
+        text = last_message(request.prompt)
         return self._score(request.view, text + request.completion, self._recall(request.view, text))
+
+    def _strength(self, prompt: Prompt) -> float:
+        """How much of the shift a prompt gets."""
+        own = self.own_shift if any(mark in last_message(prompt) for mark in self.own) else 1.0
+        tokens = prompt.tokens if isinstance(prompt, After) else 0
+        turns = sum(m.role == "user" for m in prompt.messages) - 1 if isinstance(prompt, Chat) else 0
+        return own * 0.5 ** (tokens / self.fade + turns / self.turn_fade)
+
+    def _reply(self, request: Generation) -> Generated:
+        view = request.view
+        who = "base" if view.is_base else "null" if view.null and "null" in self.says else "tuned"
+        replies = self.says.get(who, ("recited text",))
+        prompt = last_message(request.prompt)
+        reply = replies[zlib.crc32(prompt.encode()) % len(replies)].replace("{prompt}", prompt)
+        return Generated(reply, len(reply.split()), True)
 
     def _recall(self, view: View, opening: str) -> float:
         if view.is_base:

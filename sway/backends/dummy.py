@@ -16,6 +16,7 @@ import numpy as np
 from sway.backends.interface import Answered, Identity
 from sway.core.model import ModelSpec
 from sway.core.requests import (
+    After,
     Answer,
     Chat,
     Failure,
@@ -30,7 +31,7 @@ from sway.core.requests import (
     SpanScore,
     TokenDist,
 )
-from sway.core.results import BackendStats, Determinism, DeterminismReport
+from sway.core.results import BackendStats, Cost, Determinism, DeterminismReport
 from sway.core.views import View
 
 _VOCABULARY = tuple(f"word{i}" for i in range(512))
@@ -74,7 +75,7 @@ class DummyBackend:
         for request in requests:
             start = time.perf_counter()
             self._requests += 1
-            yield Answered(request, self._answer(request), time.perf_counter() - start)
+            yield Answered(request, self._answer(request), Cost(time.perf_counter() - start))
 
     def _answer(self, request: Request[Any]) -> Answer | Failure:
         if isinstance(request, NextToken):
@@ -126,6 +127,9 @@ class DummyBackend:
 
 
 def _text(prompt: Prompt) -> str:
+    if isinstance(prompt, After):
+        words = prompt.context.split()[: prompt.tokens]
+        return "\n\n".join([*([" ".join(words)] if words else []), prompt.prompt])
     return "\n".join(m.content for m in prompt.messages) if isinstance(prompt, Chat) else prompt
 
 

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from sway.core.requests import Answer, Failure, Request
-from sway.core.results import BackendStats, DeterminismReport
+from sway.core.results import NOTHING, BackendStats, Cost, DeterminismReport
 
 
 @dataclass(frozen=True)
 class Answered:
-    """One request, its answer or why there is none, and its share of the seconds spent."""
+    """One request, its answer or why there is none, and its share of what was spent."""
 
     request: Request[Any]
     answer: Answer | Failure
-    seconds: float = 0.0
+    cost: Cost = NOTHING
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,13 @@ class Message:
 class Chat:
     """A prompt that the tokenizer's chat template turns into text, up to the assistant's next word.
 
-    A tokenizer without a template gets the contents, one a line.
+    A tokenizer without a template gets the contents, one a line, unless the template is `required`: then
+    the question is refused. `tools` is the JSON text of a list of OpenAI-style tools that the assistant may call.
     """
 
     messages: tuple[Message, ...]
+    tools: str = ""
+    required: bool = False
 
     @classmethod
     def ask(cls, question: str) -> Self:
@@ -43,7 +46,16 @@ class Chat:
         return cls((Message("user", question),))
 
 
-Prompt = str | Chat
+@dataclass(frozen=True, slots=True)
+class After:
+    """`prompt` after the first `tokens` tokens of `context`, with a blank line between the two."""
+
+    context: str
+    tokens: int
+    prompt: str
+
+
+Prompt = str | Chat | After
 
 
 @dataclass(frozen=True)
@@ -139,7 +151,22 @@ class Generation(Request[Generated]):
     seed: int = 0
 
 
-Answer = TokenDist | SpanScore | Generated
+@dataclass(frozen=True)
+class Embedding:
+    """A text's place in meaning: `vector` (d,) of length 1."""
+
+    vector: FloatArray
+
+
+@dataclass(frozen=True)
+class Embed(Request[Embedding]):
+    """The embedding of `text` by a sentence `model`: a name or a folder. No view changes it, so ask it of the base."""
+
+    text: str
+    model: str
+
+
+Answer = TokenDist | SpanScore | Generated | Embedding
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,35 @@ class DeterminismReport:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What answers took: seconds by the clock, CPU-seconds, and (shares of) forward passes."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    forward_passes: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Both together."""
+        return Cost(
+            self.seconds + other.seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            self.forward_passes + other.forward_passes,
+        )
+
+    def share(self, among: int) -> Cost:
+        """An equal part of it."""
+        return Cost(self.seconds / among, self.cpu_seconds / among, self.forward_passes / among)
+
+
+NOTHING = Cost()
+
+
+@dataclass(frozen=True)
 class BackendStats:
-    """What the answers cost. Tokens count padding; `requests` counts distinct questions."""
+    """What the answers cost. Tokens count padding; `requests` counts distinct questions.
+
+    `by_probe` splits each question's cost evenly between the probes that asked it, nulls included.
+    """
 
     requests: int = 0
     batches: int = 0
@@ -118,6 +145,7 @@ class BackendStats:
     threads: int = 0
     device: str = ""
     dtype: str = ""
+    by_probe: Mapping[str, Cost] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

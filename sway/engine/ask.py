@@ -17,6 +17,7 @@ from sway.core.errors import SkipProbe
 from sway.core.measurement import Measurement
 from sway.core.probe import Asking
 from sway.core.requests import Answer, Answers, Failure, Request
+from sway.core.results import NOTHING, Cost
 from sway.core.views import NullDraw
 from sway.engine.progress import Progress
 
@@ -32,7 +33,7 @@ class Task:
     draw: NullDraw | None = None
     asked: Sequence[Request[Any]] = ()
     outcome: Outcome | None = None
-    seconds: float = 0.0
+    cost: Cost = NOTHING
 
     def advance(self, found: dict[Request[Any], Answer | Failure] | None) -> None:
         """Hand over the last round's answers (None at the start) and take the next questions."""
@@ -59,7 +60,7 @@ class Store:
     """Every answer of a run. A question is sent to the backend once, whoever asks and however often."""
 
     found: dict[Request[Any], Answer | Failure] = field(default_factory=dict)
-    seconds: dict[Request[Any], float] = field(default_factory=dict)
+    costs: dict[Request[Any], Cost] = field(default_factory=dict)
 
     def missing(self, tasks: Iterable[Task]) -> list[Request[Any]]:
         """The distinct questions of a round that have no answer yet."""
@@ -69,7 +70,7 @@ class Store:
         """Have the backend answer all of `requests`. One that it passes over becomes a failure."""
         for done, answered in enumerate(backend.answer(requests), start=1):
             self.found[answered.request] = answered.answer
-            self.seconds[answered.request] = answered.seconds
+            self.costs[answered.request] = answered.cost
             progress.advance(done, len(requests))
         for request in requests:
             self.found.setdefault(request, Failure("the backend gave no answer"))
@@ -105,7 +106,9 @@ def _refuse(tasks: Sequence[Task], backend: Backend) -> None:
 
 
 def _share_cost(tasks: Sequence[Task], store: Store) -> None:
-    """Split the seconds of each question evenly between those who asked it this round."""
+    """Split the cost of each question evenly between those who asked it this round. Asked again, it costs nothing."""
     askers = Counter(q for task in tasks for q in set(task.asked))
     for task in tasks:
-        task.seconds += sum(store.seconds.get(q, 0.0) / askers[q] for q in set(task.asked))
+        shares = (store.costs[q].share(askers[q]) for q in set(task.asked) if q in store.costs)
+        task.cost = sum(shares, task.cost)
+    store.costs.clear()

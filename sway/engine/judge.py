@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sway.core.errors import RequestError, SkipProbe, SwayError
 from sway.core.measurement import Claim, Measurement
@@ -71,6 +71,8 @@ def judge(
         return _unmeasured(entry, Verdict.ERROR, _fault(outcome), duration)
     if not all(math.isfinite(x) for x in (outcome.raw, *outcome.samples, *outcome.reference)):
         return _unmeasured(entry, Verdict.ERROR, "the measurement is not a finite number", duration)
+    if outcome.measures:
+        entry = replace(entry, probe=replace(entry.probe, measures=outcome.measures, unit=outcome.unit))
     ruling = _rule(entry, outcome, nulls, alpha, seed)
     return _result(entry, outcome, ruling, nulls, duration)
 

@@ -8,11 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sway import __version__
+from sway.backends.embed import EmbeddingBackend
 from sway.backends.interface import Backend, Identity
 from sway.core import folders
 from sway.core.errors import NoOpError, PreflightError, RequestError, SkipProbe
 from sway.core.measurement import Category, Claim, Measurement
-from sway.core.results import BackendStats, Determinism, DeterminismReport, ProbeResult, SuiteResult
+from sway.core.results import (
+    NOTHING,
+    BackendStats,
+    Cost,
+    Determinism,
+    DeterminismReport,
+    ProbeResult,
+    SuiteResult,
+)
 from sway.core.verdicts import Reason, Verdict
 from sway.engine.ask import Task, run_rounds
 from sway.engine.judge import Entry, Nulls, judge
@@ -73,7 +82,7 @@ def _judge_disk(plan: Plan, alpha: float) -> list[ProbeResult]:
     tasks = [plan.task(entry) for entry in plan.disk]
     run_rounds(tasks, None, Silent())
     return [
-        judge(entry, _outcome(task), nulls=None, alpha=alpha, seed=plan.context.seed, duration=task.seconds)
+        judge(entry, _outcome(task), nulls=None, alpha=alpha, seed=plan.context.seed, duration=task.cost.seconds)
         for entry, task in zip(plan.disk, tasks, strict=True)
     ]
 
@@ -88,7 +97,7 @@ def _ask_model(
     """Load the model, ask, judge. What ends the whole judgement becomes one `__preflight__` row."""
     progress.stage("loading the model")
     try:
-        backend = build(loaded, options)
+        backend = EmbeddingBackend(build(loaded, options))
     except (PreflightError, NoOpError) as fault:
         return _Session((_preflight_row(fault),), NO_MODEL)
     try:
@@ -96,10 +105,11 @@ def _ask_model(
         identity = backend.identity()
         try:
             backend.preflight()
-            probes = _ask_all(plan, backend, identity, progress, alpha)
+            probes, costs = _ask_all(plan, backend, identity, progress, alpha)
         except PreflightError as fault:
-            probes = [_preflight_row(fault)]
-        return _Session(tuple(probes), determinism, backend.stats(), identity.base_id, identity.adapter_id)
+            probes, costs = [_preflight_row(fault)], {}
+        stats = replace(backend.stats(), by_probe=costs)
+        return _Session(tuple(probes), determinism, stats, identity.base_id, identity.adapter_id)
     finally:
         backend.close()
 
@@ -110,8 +120,10 @@ def _preflight_row(fault: PreflightError | NoOpError) -> ProbeResult:
     return ProbeResult(PREFLIGHT, PREFLIGHT, Category.BASELINE, verdict, str(fault), reason)
 
 
-def _ask_all(plan: Plan, backend: Backend, identity: Identity, progress: Progress, alpha: float) -> list[ProbeResult]:
-    """Ask every probe about the trained adapter and about each null, in the same batches."""
+def _ask_all(
+    plan: Plan, backend: Backend, identity: Identity, progress: Progress, alpha: float
+) -> tuple[list[ProbeResult], dict[str, Cost]]:
+    """Ask every probe about the trained adapter and about each null, in the same batches: results and costs by name."""
     cache = NullCache(folders.null_statistics() if plan.nulls.cache else None)
     stats = backend.stats()
     numerics = f"{__version__}:{stats.device}:{stats.dtype}"
@@ -121,7 +133,8 @@ def _ask_all(plan: Plan, backend: Backend, identity: Identity, progress: Progres
     ]
     run_rounds([task for c in calibrations for task in c.tasks], backend, progress)
     probes = [c.judged(alpha) for c in calibrations]
-    return [*probes, _baseline_row(plan.baseline, probes)] if plan.baseline else probes
+    costs = {c.entry.name: c.cost for c in calibrations}
+    return ([*probes, _baseline_row(plan.baseline, probes)] if plan.baseline else probes), costs
 
 
 class _Calibration:
@@ -138,6 +151,11 @@ class _Calibration:
     def tasks(self) -> list[Task]:
         return [self.observed, *self.nulls.values()]
 
+    @property
+    def cost(self) -> Cost:
+        """What the trained adapter's and the nulls' answers took."""
+        return sum((task.cost for task in self.tasks), NOTHING)
+
     def judged(self, alpha: float) -> ProbeResult:
         fresh = {d.key: m.raw for d, t in self.nulls.items() if (m := _measured(t))}
         known = {**self.cached, **fresh}
@@ -146,14 +164,13 @@ class _Calibration:
         outcome = _outcome(self.observed)
         if isinstance(outcome, Measurement) and (lost := [t for t in self.nulls.values() if not _measured(t)]):
             outcome = _why_uncalibrated(lost)
-        seconds = sum(task.seconds for task in self.tasks)
         return judge(
             self.entry,
             outcome,
             nulls=self._nulls(known) if self.draws else None,
             alpha=alpha,
             seed=self.plan.context.seed,
-            duration=seconds,
+            duration=self.cost.seconds,
         )
 
     def _nulls(self, known: dict[str, float]) -> Nulls:

@@ -155,7 +155,7 @@ class Report(_Record):
     finished_at: datetime
     wall_seconds: float
     determinism: DeterminismRecord
-    backend_stats: dict[str, float | int | Text]
+    backend_stats: dict[str, float | int | Text | dict[Text, dict[Text, float]]]
     alpha: float
     omnibus_p: float | None
     gate: GateRecord

@@ -172,6 +172,6 @@ def _footer(report: Report) -> tuple[str, ...]:
     if {"requests", "forward_passes", "cpu_seconds", "threads", "device", "dtype"} <= b.keys():
         asked = f"{b['requests']} questions in {b['forward_passes']} forward passes"
         spent = b["cpu_seconds"]
-        cost = f"{spent if isinstance(spent, str) else f'{spent:.1f}'} CPU-s on {b['threads']} threads"
+        cost = f"{f'{spent:.1f}' if isinstance(spent, int | float) else spent} CPU-s on {b['threads']} threads"
         lines.append(f"{asked}, {cost}, {b['device']} {b['dtype']}".rstrip())
     return (*lines, *report.notes, f"sway {report.sway_version}")

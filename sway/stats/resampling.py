@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -99,6 +99,28 @@ def samples_needed(
     widths = stdtrit(n - 1, (1 + level) / 2) * np.sqrt(x.var(ddof=1) / n + fixed)
     settled = np.flatnonzero(widths <= room)
     return int(max(n[settled[0]], len(x) + 1)) if len(settled) else MOST_SAMPLES
+
+
+def jackknifed(statistic: Callable[[NDArray[np.intp]], float], n: int) -> list[float]:
+    """Samples (n,) that stand for a statistic that is no mean: their mean is its value on all n.
+
+    They are the jackknife's pseudo-values, moved to that mean, so that the standard error of their mean is
+    the jackknife's for the statistic. `statistic` takes the indices (m,) of the parts to use. Raises
+    whatever it raises.
+
+    References:
+        Tukey, J. W. (1958). Bias and confidence in not-quite large samples. Ann. Math. Stat. 29.
+
+    >>> x = np.array([1.0, 2.0, 6.0])
+    >>> jackknifed(lambda chosen: float(x[chosen].mean()), 3)
+    [1.0, 2.0, 6.0]
+    """
+    every = np.arange(n)
+    whole = statistic(every)
+    if n < 2:
+        return [whole]
+    without = np.array([statistic(np.delete(every, i)) for i in every])
+    return [float(v) for v in whole + (n - 1) * (without.mean() - without)]
 
 
 @dataclass(frozen=True)

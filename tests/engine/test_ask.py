@@ -11,6 +11,7 @@ from sway.core.errors import RequestError, SkipProbe, SwayError
 from sway.core.measurement import Measurement
 from sway.core.probe import Asking
 from sway.core.requests import Failure, RollingLogprob, SpanScore
+from sway.core.results import Cost
 from sway.core.views import BASE, TUNED, NullDraw, View
 from sway.engine.ask import Task, run_rounds
 from sway.engine.progress import Silent
@@ -35,7 +36,7 @@ class CountingBackend:
                 yield Answered(request, Failure("too long"))
                 continue
             value = -float(len(request.text)) - 10 * request.view.scale - (request.view.null is not None)
-            yield Answered(request, SpanScore(np.array([value]), np.array([True])), 1.0)
+            yield Answered(request, SpanScore(np.array([value]), np.array([True])), Cost(1.0))
 
 
 def ask(*texts: str, view: View = TUNED) -> Asking:
@@ -113,7 +114,7 @@ def test_a_raising_probe_ends_with_its_fault_and_the_rest_goes_on(fault: Excepti
 def test_the_cost_of_a_shared_question_is_split_between_its_askers() -> None:
     tasks = [Task("one", ask("x", "y")), Task("two", ask("y"))]
     run_rounds(tasks, CountingBackend(), Silent())
-    assert [t.seconds for t in tasks] == [1.5, 0.5]
+    assert [t.cost.seconds for t in tasks] == [1.5, 0.5]
 
 
 def test_probes_that_ask_nothing_need_no_backend() -> None:

@@ -27,8 +27,8 @@ from sway.backends.interface import Answered, Identity
 from sway.backends.shapes import check_fit
 from sway.core.errors import BackendError, PreflightError, RequestError
 from sway.core.model import ModelSpec
-from sway.core.requests import Answer, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
-from sway.core.results import BackendStats, DeterminismReport
+from sway.core.requests import Answer, Chat, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
+from sway.core.results import NOTHING, BackendStats, Cost, DeterminismReport
 from sway.core.views import BASE, TUNED, View
 
 _TOKENS = {"cpu": 4096, "mps": 4096, "cuda": 32768}
@@ -97,6 +97,9 @@ class HFBackend:
             return f"{type(request).__name__} is not a question that this backend answers"
         if isinstance(request, Generation) and not self.writes:
             return "this architecture does not continue padded prompts, and generation is batched"
+        prompt = getattr(request, "prompt", None)
+        if isinstance(prompt, Chat) and prompt.required and not self.text.has_template:
+            return "the model's tokenizer has no chat template (use an instruction-tuned base, or leave this probe out)"
         return None
 
     def preflight(self) -> None:
@@ -131,11 +134,11 @@ class HFBackend:
         return BackendStats(
             requests=spent.requests,
             batches=spent.batches,
-            forward_passes=sum(cost.forward_passes for cost in costs),
+            forward_passes=self._passes(),
             rows=sum(cost.rows for cost in costs),
             tokens=sum(cost.tokens for cost in costs),
-            seconds=spent.seconds,
-            cpu_seconds=spent.cpu_seconds,
+            seconds=spent.cost.seconds,
+            cpu_seconds=spent.cost.cpu_seconds,
             load_seconds=self.load_seconds,
             views=len(spent.views),
             threads=self.threads,
@@ -190,14 +193,17 @@ class HFBackend:
     def _timed(
         self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found]
     ) -> Iterator[Answered]:
-        start, cpu = time.perf_counter(), time.process_time()
+        start, cpu, passes = time.perf_counter(), time.process_time(), self._passes()
         found = run_halving(run, batch, failed)
-        seconds = time.perf_counter() - start
+        spent = Cost(time.perf_counter() - start, time.process_time() - cpu, self._passes() - passes)
         self._spent.batches += 1
-        self._spent.seconds += seconds
-        self._spent.cpu_seconds += time.process_time() - cpu
+        self._spent.cost += spent
+        share = spent.share(max(len(found), 1))
         for request, answer in found:
-            yield Answered(request, answer, seconds / len(found))
+            yield Answered(request, answer, share)
+
+    def _passes(self) -> int:
+        return sum(cost.forward_passes for cost in self._costs)
 
 
 _NO_MEMORY = "it does not fit in memory, even alone"
@@ -207,8 +213,7 @@ _NO_MEMORY = "it does not fit in memory, even alone"
 class _Spent:
     requests: int = 0
     batches: int = 0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
+    cost: Cost = NOTHING
 
     def __post_init__(self) -> None:
         self.views: set[str] = set()

@@ -41,7 +41,7 @@ def load(spec: ModelSpec) -> Loaded:
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code, "local_files_only": _offline()}
     if spec.revision:
         common["revision"] = spec.revision
-    with _quiet(), _explained(spec.base):
+    with quiet(), _explained(spec.base):
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **common)
         # Only safetensors: the other formats are pickles, which can run code when they are opened.
         model = transformers.AutoModelForCausalLM.from_pretrained(
@@ -114,7 +114,7 @@ def _dtype_argument() -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep loading bars and notices off the user's terminal."""
     logging = transformers.utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from sway.core.errors import RequestError
-from sway.core.requests import Chat, Prompt
+from sway.core.requests import After, Chat, Message, Prompt
 
 Ids = tuple[int, ...]
 
@@ -68,21 +70,50 @@ class Text:
 
     def _written(self, prompt: Prompt) -> tuple[str, bool]:
         """A prompt as text, and whether the tokenizer is to add its special tokens: a chat template has its own."""
-        templated = isinstance(prompt, Chat) and bool(getattr(self.tokenizer, "chat_template", None))
-        if not isinstance(prompt, Chat):
+        templated = isinstance(prompt, Chat) and self.has_template
+        if isinstance(prompt, After):
+            opening = self._opening(prompt.context, prompt.tokens) + "\n\n" if prompt.tokens else ""
+            text = opening + prompt.prompt
+        elif isinstance(prompt, str):
             text = prompt
         elif templated:
-            text = self._template(prompt)
+            text = self._with_tools(prompt) if prompt.tools else self._template(prompt)
         else:
-            text = "\n".join(message.content for message in prompt.messages)
+            text = "\n".join(message.content for message in _told(prompt).messages)
         if not text:
             raise RequestError("the prompt is empty")
         return text, not templated
 
-    def _template(self, chat: Chat) -> str:
+    @property
+    def has_template(self) -> bool:
+        """Whether the tokenizer knows how a conversation is written."""
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
+    def _opening(self, context: str, tokens: int) -> str:
+        """The text of the first `tokens` tokens of `context`, which is repeated where it is shorter."""
+        ids, _ = self._encode(context, special=False)
+        if len(ids) < tokens:
+            return self._opening("\n\n".join([context] * (tokens // len(ids) + 2)), tokens)
+        return self.decode(list(ids[:tokens]))
+
+    def _with_tools(self, chat: Chat) -> str:
+        """Through the template's own `tools`; where it knows none, they are told in words to system or user."""
+        tools = json.loads(chat.tools)
+        plain = replace(chat, tools="")
+        told = self._template(plain, tools=tools)
+        if told != self._template(plain):
+            return told
+        try:
+            return self._template(_told(chat))
+        except RequestError:
+            first, *rest = chat.messages
+            instructed = replace(first, content=f"{_instruction(chat.tools)}\n\n{first.content}")
+            return self._template(replace(plain, messages=(instructed, *rest)))
+
+    def _template(self, chat: Chat, **known: Any) -> str:
         turns = [{"role": message.role, "content": message.content} for message in chat.messages]
         try:
-            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **known))
         except Exception as error:  # a template is the model author's code and may raise anything
             raise RequestError(f"the model's chat template refuses the prompt: {str(error)[:200]}") from error
 
@@ -97,3 +128,17 @@ class Text:
         if not ids:
             raise RequestError("the text has no tokens")
         return ids, ends
+
+
+def _instruction(tools: str) -> str:
+    return (
+        f"You may call these tools:\n{tools}\n\n"
+        'To call one, answer with JSON alone: {"name": the tool\'s name, "arguments": {its arguments}}.'
+    )
+
+
+def _told(chat: Chat) -> Chat:
+    """The conversation with its tools, if any, described in a first message."""
+    if not chat.tools:
+        return chat
+    return Chat((Message("system", _instruction(chat.tools)), *chat.messages))

