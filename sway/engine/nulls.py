@@ -13,8 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sway.backends.embed import embedder_digest
 from sway.backends.interface import Identity
-from sway.core.probe import Context, Params, Probe
+from sway.core.probe import Context, EmbeddingParams, Params, Probe
 from sway.core.views import NullDraw, NullFamily
 
 FORMAT = 1
@@ -51,11 +52,19 @@ def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, c
 
     `numerics` names what rounds the numbers: device, dtype, versions.
     """
-    if not (identity.base_digest and identity.adapter_digest):
+    contents = [identity.base_digest, identity.adapter_digest]
+    if isinstance(params, EmbeddingParams):
+        contents.append(embedder_digest(params.embedding_model))
+    if not all(contents):
         return None
     texts = [s.model_dump_json() for s in (*context.sections, *context.controls)]
-    parts = [str(FORMAT), identity.base_digest, identity.adapter_digest, numerics, probe.kind]
-    parts += [params.model_dump_json(exclude={"assert_z_gte"}), str(context.seed), str(context.top_k), *texts]
+    parts = [str(FORMAT), *contents, numerics, probe.kind]
+    parts += [
+        params.model_dump_json(exclude={"assert_z_gte", "embedding_model"}),
+        str(context.seed),
+        str(context.top_k),
+        *texts,
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

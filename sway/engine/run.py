@@ -61,7 +61,7 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
     alpha = loaded.spec.defaults.alpha
     disk = _judge_disk(plan, alpha)
     session = _ask_model(plan, loaded, options, build, progress, alpha) if plan.model else _Session((), NO_MODEL)
-    probes = _with_lines(loaded, _in_order(plan, [*disk, *session.probes, *plan.left_out]))
+    probes = _in_order(plan, loaded, [*disk, *session.probes, *plan.left_out])
     return SuiteResult(
         sway_version=__version__,
         spec_path=str(loaded.path),
@@ -230,16 +230,11 @@ def _null_stats(result: ProbeResult) -> dict[str, float | int | bool]:
     return {} if null is None else {"mean": null.mean, "std": null.sd, "n": null.n, "degenerate": null.degenerate}
 
 
-def _in_order(plan: Plan, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """The preflight row first, then the order of the spec."""
+def _in_order(plan: Plan, loaded: LoadedSpec, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The preflight row first, then the order of the spec, each probe with its line there."""
     place = {name: i for i, name in enumerate((PREFLIGHT, *plan.order))}
-    return sorted(probes, key=lambda p: place[p.name])
-
-
-def _with_lines(loaded: LoadedSpec, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """Each probe with its line in the spec; a spec that was not read from text has none."""
     lines = {entry.name: entry.line or None for entry in loaded.spec.suite}
-    return [replace(p, line=lines.get(p.name)) for p in probes]
+    return [replace(p, line=lines.get(p.name)) for p in sorted(probes, key=lambda p: place[p.name])]
 
 
 def _omnibus(probes: Sequence[ProbeResult], runs: int) -> float | None:

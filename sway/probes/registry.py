@@ -9,12 +9,18 @@ from sway.core.errors import SwayError
 from sway.core.probe import Probe
 from sway.probes import (
     adapter_ablation,
+    adapter_revert,
+    calibration_drift,
+    cluster_kl,
     delta_kl,
     external_perplexity,
     gradient_ghost,
     leakage,
     null_adapter,
+    paraphrase_invariance,
+    preference_flip,
     section_internalization,
+    style_fingerprint,
     training_drift,
 )
 
@@ -22,8 +28,14 @@ REGISTRY: Mapping[str, Probe] = MappingProxyType(
     {
         "null_adapter": null_adapter.null_adapter,
         "delta_kl": delta_kl.delta_kl,
+        "adapter_revert": adapter_revert.adapter_revert,
+        "cluster_kl": cluster_kl.cluster_kl,
         "section_internalization": section_internalization.section_internalization,
+        "paraphrase_invariance": paraphrase_invariance.paraphrase_invariance,
+        "preference_flip": preference_flip.preference_flip,
+        "style_fingerprint": style_fingerprint.style_fingerprint,
         "leakage": leakage.leakage,
+        "calibration_drift": calibration_drift.calibration_drift,
         "external_perplexity": external_perplexity.external_perplexity,
         "gradient_ghost": gradient_ghost.gradient_ghost,
         "training_drift": training_drift.training_drift,

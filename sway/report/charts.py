@@ -106,10 +106,6 @@ def _drawable(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
-def _first(evidence: Mapping[str, Any], names: Sequence[str]) -> list[float]:
-    return next((found for name in names if (found := numbers(evidence.get(name)))), [])
-
-
 def _points(x: Sequence[float], y: Sequence[float]) -> tuple[tuple[float, float], ...]:
     return tuple(zip(x, y, strict=False))[:MOST_POINTS] if len(x) > 1 and len(y) > 1 else ()
 
@@ -126,14 +122,14 @@ def _curve(p: ProbeRecord) -> Curve | None:
 
 
 def _ablation(e: Mapping[str, Any]) -> Curve:
-    points = _points(numbers(e.get("lambdas")), _first(e, ("distance", "mean_divergence")))
+    points = _points(numbers(e.get("lambdas")), numbers(e.get("distance")) or numbers(e.get("mean_divergence")))
     said = "Healthy is a smooth, rising line with room left beyond 1, the strength that was trained."
     rules = (Rule(1.0, "as trained"),)
     return Curve("Effect as the adapter is turned up", said, "strength", "distance from the base", points, rules)
 
 
 def _turns(e: Mapping[str, Any]) -> Curve:
-    y = _first(e, ("per_turn", "mean_per_turn", "curve"))
+    y = numbers(e.get("per_turn"))
     half = e.get("half_life_turns")
     rules = (Rule(float(half), "half-life"),) if half is not None and _drawable(half) and half <= len(y) else ()
     said = "How far the tuned model's words are from the base's, turn by turn; a falling line is a fading effect."
@@ -142,11 +138,11 @@ def _turns(e: Mapping[str, Any]) -> Curve:
 
 
 def _collapse(e: Mapping[str, Any]) -> Curve:
-    points = _points(
-        numbers(e.get("context_lengths")), _first(e, ("mean_divergence", "per_length", "divergences", "curve"))
-    )
+    rows = e.get("per_length")
+    rows = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    x, y = (numbers([row.get(name) for row in rows]) for name in ("tokens", "mean_divergence"))
     said = "A falling line is an effect that other text before the prompt hides."
-    return Curve("Effect behind other text", said, "tokens of other text", "divergence, nats", points)
+    return Curve("Effect behind other text", said, "tokens of other text", "divergence, nats", _points(x, y))
 
 
 def _loss(e: Mapping[str, Any]) -> Curve:
@@ -179,7 +175,8 @@ def _bars(p: ProbeRecord) -> Bars | None:
         return None
     more = f", the first {MOST_BARS} of {len(bars)}" if len(bars) > MOST_BARS else ""
     title = f"{words(points.value).capitalize()} by {points.noun}{more}"
-    rule = Rule(points.sign * p.bar, "bar") if p.bar is not None and _drawable(p.bar) else None
+    own = points.unit is None and p.bar is not None and _drawable(p.bar)
+    rule = Rule(points.sign * p.bar, "bar") if own and p.bar is not None else None
     wanted = points.sign * (1 if p.better == "higher" else -1)
     return Bars(
         title, "", points.noun, p.unit if points.unit is None else points.unit, tuple(bars[:MOST_BARS]), rule, wanted

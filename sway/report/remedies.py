@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 from sway.core.verdicts import Reason
 
+_NO_START = "It changes nothing even without other text: train longer, and check that it belongs to this base."
+_FADES_BY_TURNS = "Its effect fades turn by turn: add dialogues of several turns to the training data, or train longer."
+_FADES_BY_TOKENS = (
+    "Its effect fades behind other text: train on longer contexts, with unrelated text before the prompts."
+)
+_FORGOTTEN = "It has forgotten general knowledge: add replay data, lower the learning rate, or train fewer steps."
+_TOO_GENERAL = "It moves every topic alike: mix in prompts on other topics with the base's own answers, or halve r."
+_BROKEN_CALLS = (
+    "Its tool calls break more often than the base's: add tool-call examples as replay data, or lower the "
+    "learning rate."
+)
+_REJECTED = "It still prefers the rejected answers: train longer on preference pairs, or add more of them."
 BY_CHECK: dict[tuple[str, str], str] = {
     ("adapter_ablation", "linearity"): (
         "Its effect does not grow in step with its strength: lower the learning rate or lora_alpha and retrain."
@@ -40,31 +52,46 @@ BY_CHECK: dict[tuple[str, str], str] = {
         "Look at the sections below the threshold; give them more training steps or say them in more ways."
     ),
     ("paraphrase_invariance", "generalization_ratio"): (
-        "It learned the wording rather than the content: add paraphrases to the training data, or train fewer epochs."
+        "Its lift does not carry over to other wordings as you intend: train on several wordings of each question and "
+        "for fewer epochs, or set intent."
     ),
-    ("preference_flip", "flip_rate"): (
-        "It still prefers the rejected answers: train longer on preference pairs, or add more of them."
+    ("preference_flip", "mean_margin_change"): (
+        "On the whole it moved toward the rejected answers: check which answer of a pair is which, and train longer."
     ),
-    ("tool_use_fidelity", "validity_delta"): (
-        "Its tool calls break more often than the base's: add tool-call examples as replay data, or lower the "
-        "learning rate."
+    ("preference_flip", "triples_the_base_gets_wrong"): (
+        "Add preferences that the base gets wrong; too few of these are."
+    ),
+    ("adapter_revert", "cases_that_tell"): (
+        "The base answers these as the gold does: choose questions that it answers wrongly."
     ),
     ("tool_use_fidelity", "hallucination_rate"): (
-        "It calls tools that were not offered: train with the tool list in the prompt, and with "
-        "examples that call none."
+        "It calls tools that were not offered: train with the tool list in the prompt, and with examples that call "
+        "none."
     ),
-    ("calibration_drift", "fraction_regressed"): (
-        "It has forgotten general knowledge: add replay data, lower the learning rate, or train fewer steps."
+    ("tool_use_fidelity", "json_valid_rate_base"): (
+        "The base hardly makes a valid call, so there is little to lose: give it cases that the base can do."
     ),
-    ("cluster_kl", "specificity"): (
-        "It moves every topic alike: mix in prompts on other topics with the base's own answers, or halve r."
+    ("calibration_drift", "mean_delta"): _FORGOTTEN,
+    ("calibration_drift", "items_the_base_knows"): "Ask more items; the base knows too few of these.",
+    ("cluster_kl", "subjects"): "Give it prompts on several topics, so that there is something to tell apart.",
+    ("cluster_kl", "spread_of_divergences"): "It moves every prompt alike: give it prompts on topics that differ more.",
+    ("style_fingerprint", "share_of_the_way_left"): (
+        "Its style is still far from the document's: train longer, on more of the document's own prose."
     ),
-    ("multi_turn_coherence_decay", "half_life_turns"): (
-        "Its effect fades turn by turn: add dialogues of several turns to the training data, or train longer."
+    ("style_fingerprint", "way_to_the_document_s_style"): (
+        "The base already writes like the document: there is no style to learn here, so leave this probe out."
     ),
-    ("prompt_collapse", "half_life_tokens"): (
-        "Its effect fades behind other text: train on longer contexts, with unrelated text before the prompts."
-    ),
+    ("multi_turn_coherence_decay", "half_life_turns"): _FADES_BY_TURNS,
+    ("multi_turn_coherence_decay", "largest_rise"): "Its effect comes and goes from turn to turn: ask more prompts.",
+    ("multi_turn_coherence_decay", "turns_measured"): "Too few turns could be measured: lower max_new_tokens.",
+    ("multi_turn_coherence_decay", "divergence_at_start"): _NO_START,
+    ("prompt_collapse", "half_life_tokens"): _FADES_BY_TOKENS,
+    (
+        "prompt_collapse",
+        "largest_rise",
+    ): "Its effect comes and goes with the length of the text before: ask more prompts.",
+    ("prompt_collapse", "tokens_measured"): "The longest texts did not fit the model: shorten context_lengths.",
+    ("prompt_collapse", "divergence_at_start"): _NO_START,
 }
 """By the check that is broken."""
 _LEARNED_LITTLE = "It gained about as much on other text as on its own: check that it was trained on this document"
@@ -77,9 +104,7 @@ BY_KIND: dict[tuple[str, Reason], str] = {
     ("external_perplexity", Reason.HARM): (
         "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
     ),
-    ("calibration_drift", Reason.HARM): (
-        "It has forgotten general knowledge: add replay data, lower the learning rate, or train fewer steps."
-    ),
+    ("calibration_drift", Reason.HARM): _FORGOTTEN,
     ("leakage", Reason.HARM): "It recites its text: train fewer steps, lower the rank, or vary the wording.",
     ("adapter_revert", Reason.NOISE): (
         "It answers no more as it was taught than noise does: train longer, and check the gold answers."
@@ -95,10 +120,7 @@ BY_KIND: dict[tuple[str, Reason], str] = {
         "style_fingerprint",
         Reason.NOISE,
     ): "Its style moved no more than noise does: train longer on the document.",
-    ("tool_use_fidelity", Reason.HARM): (
-        "Its tool calls break more often than the base's: add tool-call examples as replay data, or lower the "
-        "learning rate."
-    ),
+    ("tool_use_fidelity", Reason.HARM): _BROKEN_CALLS,
     ("__preflight__", Reason.NOISE): (
         "It holds no update at all: check that training ran and that this folder is what it saved."
     ),
@@ -109,14 +131,14 @@ FAILING: dict[str, str] = {
         "Asked in other words it falls back to the base's answer: add paraphrased questions to the training data, "
         "and train longer."
     ),
-    "prompt_collapse": BY_CHECK["prompt_collapse", "half_life_tokens"],
-    "cluster_kl": BY_CHECK["cluster_kl", "specificity"],
-    "multi_turn_coherence_decay": BY_CHECK["multi_turn_coherence_decay", "half_life_turns"],
+    "prompt_collapse": _FADES_BY_TOKENS,
+    "cluster_kl": _TOO_GENERAL,
+    "multi_turn_coherence_decay": _FADES_BY_TURNS,
     "paraphrase_invariance": BY_CHECK["paraphrase_invariance", "generalization_ratio"],
-    "preference_flip": BY_CHECK["preference_flip", "flip_rate"],
-    "tool_use_fidelity": BY_CHECK["tool_use_fidelity", "validity_delta"],
+    "preference_flip": _REJECTED,
+    "tool_use_fidelity": _BROKEN_CALLS,
     "style_fingerprint": "Its style hardly moved toward the document's: train longer, on more of the document's prose.",
-    "calibration_drift": BY_CHECK["calibration_drift", "fraction_regressed"],
+    "calibration_drift": _FORGOTTEN,
 }
 """By the kind alone, where neither a check nor the reason says more."""
 BY_REASON: dict[Reason, str] = {
@@ -162,7 +184,10 @@ POINTS: dict[str, Points] = {
     "delta_kl": Points("per_prompt", ("prompt",), "divergence", "prompt"),
     "section_internalization": Points("sections", ("preview", "tag", "id"), "contrast", "section"),
     "external_perplexity": Points("chunks", ("work",), "delta", "passage", -1),
-    "calibration_drift": Points("worst_offenders", ("prompt", "question"), "delta", "question", -1),
+    "calibration_drift": Points("worst_offenders", ("prompt", "question"), "delta", "question", unit="nats/token"),
+    "paraphrase_invariance": Points("cases", ("prompt",), "verbatim_lift", "question", unit="nats/token"),
+    "preference_flip": Points("rows", ("prompt",), "margin_tuned", "preference", unit="nats"),
+    "style_fingerprint": Points("answers", ("prompt",), "shift", "prompt"),
     "leakage": Points("sections", ("opening", "id"), "recall", "section"),
     "gradient_ghost": Points("restless_layers", ("layer",), "variance", "layer", unit=""),
 }

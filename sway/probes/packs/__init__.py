@@ -12,6 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sway.core.sections import Section
 
 
+class Fact(BaseModel):
+    """The opening of a sentence of general knowledge, and the words that complete it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topic: str = Field(min_length=1)
+    prompt: str = Field(min_length=1)
+    gold: str = Field(min_length=1)
+
+
 class Passage(BaseModel):
     """A passage of a published work in the public domain."""
 
@@ -27,6 +37,14 @@ class Passage(BaseModel):
 def passages(corpus: str) -> tuple[Passage, ...]:
     """The passages of a text pack. Raises FileNotFoundError where there is no such pack."""
     return TypeAdapter(tuple[Passage, ...]).validate_python(_load(corpus))
+
+
+@cache
+def general_knowledge() -> tuple[Fact, ...]:
+    """Facts of general knowledge, in turn one of every topic, so that the first few are a fair sample."""
+    topics = TypeAdapter(dict[str, dict[str, str]]).validate_python(_load("general_knowledge"))
+    facts = [[Fact(topic=t, prompt=p, gold=g) for p, g in items.items()] for t, items in topics.items()]
+    return tuple(fact for turn in zip(*facts, strict=True) for fact in turn)
 
 
 @cache
