@@ -20,6 +20,7 @@ PAIRS = (
     ("base_text", "ft_text"),
     ("before", "after"),
     ("reference", "recited"),
+    ("reply_of_the_base", "reply"),
     ("lost", "gained"),
 )
 """Names under which evidence holds a text of the base and one of the tuned model."""
@@ -54,11 +55,21 @@ def change_in(row: Mapping[str, Any]) -> Change | None:
     """The change that a row of evidence holds, if it holds one."""
     for names in PAIRS:
         before, after = (row.get(name) for name in names)
-        if isinstance(before, str) and isinstance(after, str):
-            return _change(row, names, compare(before, after))
         if names == ("lost", "gained") and _tokens(before) and _tokens(after):
             return _change(row, names, (_chips(before), _chips(after)), tokens=True)
+        said, says = _said(before), _said(after)
+        if said is not None and says is not None:
+            return _change(row, names, compare(said, says))
     return None
+
+
+def _said(value: Any) -> str | None:
+    """A text, the reply in a record of one, or the lines of a conversation; None for anything else."""
+    if isinstance(value, Mapping):
+        value = value.get("reply")
+    if isinstance(value, list) and value and all(isinstance(v, Mapping) and "content" in v for v in value):
+        return "\n".join(f"{v.get('role', '')}: {v['content']}" for v in value)
+    return value if isinstance(value, str) else None
 
 
 def _change(

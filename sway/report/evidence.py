@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sway.engine.words import number
@@ -37,10 +37,14 @@ class Evidence:
 
 
 def read_evidence(evidence: Mapping[str, Any]) -> Evidence:
-    """Sort evidence by its shape: scalars and short lists are facts, lists and mappings of mappings are tables."""
+    """Sort evidence by its shape: scalars and short lists are facts, lists and mappings of mappings are tables.
+
+    Whatever holds a text of the base beside one of the tuned model is a change.
+    """
     facts: list[tuple[str, str]] = []
     tables: list[Table] = []
     changes: list[Change] = []
+    asked = shown(evidence.get("prompt"))
     for key, value in evidence.items():
         if key in ELSEWHERE:
             continue
@@ -51,7 +55,11 @@ def read_evidence(evidence: Mapping[str, Any]) -> Evidence:
             if not all(c and c.taken >= row.keys() for c, row in zip(found, rows, strict=False)):
                 tables += _table(words(key), rows)
         elif isinstance(value, Mapping):
-            facts += [(f"{words(key)}: {words(k)}", shown(v)) for k, v in value.items()]
+            found = [c for part in (value, *value.values()) if isinstance(part, Mapping) and (c := change_in(part))]
+            changes += [replace(c, prompt=c.prompt or asked) for c in found]
+            taken = {name for c in found for name in c.taken}
+            rest = {k: v for k, v in value.items() if k not in taken and not (found and isinstance(v, Mapping))}
+            facts += [(f"{words(key)}: {words(k)}", shown(v)) for k, v in rest.items()]
         else:
             facts.append((words(key), shown(value)))
     return Evidence(tuple(facts[:MOST_FACTS]), tuple(tables[:MOST_TABLES]), tuple(changes))
