@@ -12,6 +12,7 @@ from sway.cli.exits import handled
 COMMANDS = {
     "run": ("sway.cli.run:run", "Measure a suite and show the report."),
     "gate": ("sway.cli.gate:gate", "Pass or fail, as an exit code."),
+    "compare": ("sway.cli.compare:compare_reports", "Is a run worse than another? From their JSON reports."),
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
     "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),

@@ -52,7 +52,8 @@ class Measurement:
     `raw`; `reference` (m,) are mean-zero residuals of what the samples were contrasted with, which
     add their own uncertainty. `bar` is the least effect that counts (superiority) or the most harm
     that is borne (non-inferiority), in the unit of `raw`. `checks` are further bounds. `note` is a
-    clause for the message. `evidence` must be JSON-ready. `measures` and `unit` are set where this
+    clause for the message. `evidence` must be JSON-ready. `items` (n,) and `reference_items` (m,) say what
+    each sample was asked about, such as the prompt's text: two runs are compared where these are equal. `measures` and `unit` are set where this
     measurement is of something else than the probe declares, for want of what that needs.
     """
 
@@ -67,3 +68,5 @@ class Measurement:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     measures: str = ""
     unit: str = ""
+    items: Sequence[str] = ()
+    reference_items: Sequence[str] = ()

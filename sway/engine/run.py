@@ -19,6 +19,7 @@ from sway.core.results import (
     Cost,
     Determinism,
     DeterminismReport,
+    Digests,
     ProbeResult,
     SuiteResult,
 )
@@ -26,6 +27,7 @@ from sway.core.verdicts import Reason, Verdict
 from sway.engine.ask import Task, run_rounds
 from sway.engine.judge import Entry, Nulls, judge
 from sway.engine.nulls import NullCache, cache_key
+from sway.engine.pairing import asked, suite_digest
 from sway.engine.plan import Options, Plan, make_plan
 from sway.engine.progress import Progress, Silent
 from sway.engine.score import compose, merge_weights
@@ -44,8 +46,7 @@ class _Session:
     probes: tuple[ProbeResult, ...]
     determinism: DeterminismReport
     stats: BackendStats | None = None
-    base_id: str = ""
-    adapter_id: str = ""
+    identity: Identity = Identity("", "")
 
 
 def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: Progress | None = None) -> SuiteResult:
@@ -65,8 +66,8 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
     return SuiteResult(
         sway_version=__version__,
         spec_path=str(loaded.path),
-        base_model_id=session.base_id or loaded.spec.models.ft.base,
-        adapter_id=session.adapter_id or str(loaded.spec.models.ft.adapter or ""),
+        base_model_id=session.identity.base_id or loaded.spec.models.ft.base,
+        adapter_id=session.identity.adapter_id or str(loaded.spec.models.ft.adapter or ""),
         started_at=started,
         finished_at=datetime.now(UTC),
         determinism=session.determinism,
@@ -75,6 +76,9 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
         probes=tuple(probes),
         alpha=alpha,
         omnibus_p=_omnibus(probes, plan.nulls.runs),
+        digests=Digests(
+            session.identity.base_digest, session.identity.adapter_digest, suite_digest(loaded.spec)
+        ),
     )
 
 
@@ -109,7 +113,7 @@ def _ask_model(
         except PreflightError as fault:
             probes, costs = [_preflight_row(fault)], {}
         stats = replace(backend.stats(), by_probe=costs)
-        return _Session(tuple(probes), determinism, stats, identity.base_id, identity.adapter_id)
+        return _Session(tuple(probes), determinism, stats, identity)
     finally:
         backend.close()
 
@@ -164,7 +168,7 @@ class _Calibration:
         outcome = _outcome(self.observed)
         if isinstance(outcome, Measurement) and (lost := [t for t in self.nulls.values() if not _measured(t)]):
             outcome = _why_uncalibrated(lost)
-        return judge(
+        result = judge(
             self.entry,
             outcome,
             nulls=self._nulls(known) if self.draws else None,
@@ -172,6 +176,9 @@ class _Calibration:
             seed=self.plan.context.seed,
             duration=self.cost.seconds,
         )
+        if isinstance(outcome, Measurement) and result.verdict.measured:
+            return replace(result, asked=asked(self.entry.params, self.plan.context, outcome))
+        return result
 
     def _nulls(self, known: dict[str, float]) -> Nulls:
         raw = {

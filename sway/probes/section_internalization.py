@@ -96,6 +96,8 @@ def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list
         raw=fmean(contrasts),
         samples=contrasts,
         reference=_doubt(mine, others, control),
+        items=[s.section.text for s in mine],
+        reference_items=[c.section.text for found in others.values() for c in found],
         bar=params.per_section_threshold,
         checks=(Check("passing_section_frac", passing, low=params.assert_passing_section_frac),),
         base_value=fmean(s.base for s in mine),

@@ -54,8 +54,20 @@ class CheckRecord(_Record):
     holds: bool
 
 
+class DigestsRecord(_Record):
+    """SHA-256 of the base, of the adapter, and of the suite without its models; empty where unknown."""
+
+    base: str
+    adapter: str
+    suite: str
+
+
 class ProbeRecord(_Record):
-    """One probe. `raw`, `bar` and `samples` are in `unit`; `samples` has one value a prompt or section."""
+    """One probe. `raw`, `bar` and `samples` are in `unit`; `samples` has one value a prompt or section.
+
+    `sample_keys` are digests of what each sample was asked about, by which two reports are paired. `reference`
+    holds what the samples were contrasted with, less its mean. `settings` are the parameters that `raw` depends on.
+    """
 
     name: str
     kind: str
@@ -79,6 +91,10 @@ class ProbeRecord(_Record):
     ci_method: str | None
     effect_vs_null: float | None
     samples: list[float]
+    sample_keys: list[str]
+    reference: list[float]
+    reference_keys: list[str]
+    settings: dict[str, Any]
     samples_needed: int | None
     checks: list[CheckRecord]
     evidence: dict[str, Any]
@@ -94,6 +110,7 @@ class Report(_Record):
     spec_path: str
     base_model_id: str
     adapter_id: str
+    digests: DigestsRecord
     started_at: datetime
     finished_at: datetime
     wall_seconds: float
@@ -128,6 +145,7 @@ def to_report(result: SuiteResult, decision: Decision) -> Report:
         spec_path=result.spec_path,
         base_model_id=result.base_model_id,
         adapter_id=result.adapter_id,
+        digests=DigestsRecord(**asdict(result.digests)),
         started_at=result.started_at,
         finished_at=result.finished_at,
         wall_seconds=(result.finished_at - result.started_at).total_seconds(),
@@ -179,6 +197,10 @@ def _probe(p: ProbeResult) -> ProbeRecord:
             "ci_95": (p.ci_95.low, p.ci_95.high) if p.ci_95 else None,
             "ci_method": p.ci_95.method if p.ci_95 else None,
             "samples": list(p.samples),
+            "sample_keys": list(p.asked.keys),
+            "reference": list(p.asked.reference),
+            "reference_keys": list(p.asked.reference_keys),
+            "settings": strict(dict(p.asked.settings)),
             "checks": [_check(c.name, c.value, c.low, c.high, c.soft, c.holds) for c in p.checks],
             "evidence": strict({**p.evidence, **rank}),
         }
