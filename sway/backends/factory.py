@@ -11,24 +11,33 @@ from sway.core.errors import BackendError, SwayError, require
 
 if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must not wait for these
     from sway.backends.interface import Backend
+    from sway.backends.shelf import Shelf
     from sway.core.model import ModelSpec
 
 ALLOW_CUSTOM = "SWAY_ALLOW_CUSTOM"
 """Must be 1 for a spec to name code that runs: a spec may come from a pull request."""
 
 
-def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threads: int | None = None) -> Backend:
+def build(
+    base: ModelSpec,
+    tuned: ModelSpec,
+    *,
+    differential: bool = True,
+    threads: int | None = None,
+    shelf: Shelf[Any] | None = None,
+) -> Backend:
     """Load the model and adapter and return what answers questions about them.
 
     With `differential` one model serves every view; without it a second, untouched copy answers the base view.
-    `threads` bounds the CPU threads and defaults to the physical cores.
+    `threads` bounds the CPU threads and defaults to the physical cores. A `shelf` keeps the base that is loaded
+    for the next backend that is built with it, once this one is closed.
 
     Raises:
         AdapterError, PreflightError: the adapter cannot be scored.
         BackendError: the base cannot be loaded, or the kind is not available.
     """
     makers: dict[str, Callable[[], Backend]] = {
-        "hf": lambda: _hf(base, tuned, differential, threads),
+        "hf": lambda: _hf(base, tuned, differential, threads, shelf),
         "dummy": lambda: _dummy(base, tuned),
         "custom": lambda: _custom(base, tuned),
     }
@@ -39,11 +48,13 @@ def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threa
     return makers[tuned.kind]()
 
 
-def _hf(base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None) -> Backend:
+def _hf(
+    base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None, shelf: Shelf[Any] | None
+) -> Backend:
     require("hf", "torch", "transformers")
     from sway.backends.hf.backend import HFBackend
 
-    return HFBackend.load(base, tuned, differential=differential, threads=threads)
+    return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf)
 
 
 def _dummy(base: ModelSpec, tuned: ModelSpec) -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 
 import click
@@ -13,6 +14,7 @@ COMMANDS = {
     "run": ("sway.cli.run:run", "Measure a suite and show the report."),
     "gate": ("sway.cli.gate:gate", "Pass or fail, as an exit code."),
     "compare": ("sway.cli.compare:compare_reports", "Is a run worse than another? From their JSON reports."),
+    "diff": ("sway.cli.diff:diff", "Is one adapter worse than another? Both are asked in one run."),
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
     "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),
@@ -66,4 +68,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with the code that `sway.core.exits` defines."""
+    signal.signal(signal.SIGTERM, _interrupt)
     raise SystemExit(handled(lambda: cli.main(prog_name="sway", standalone_mode=False)))
+
+
+def _interrupt(*_: object) -> None:
+    """End as Ctrl-C does, so that what was measured is kept: CI runners and containers stop with SIGTERM."""
+    raise KeyboardInterrupt

@@ -8,11 +8,13 @@ import click
 from rich import box
 from rich.table import Table
 
+from sway.cli.against import baseline, check_shared, checked, held_against, show_against
 from sway.cli.console import console
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.core.text import printable
 from sway.engine.plan import Forecast, Options, forecast, make_plan
 from sway.engine.score import merge_weights
+from sway.report.baseline import read_side
 from sway.suite.loader import load_spec
 from sway.suite.spec import LoadedSpec
 
@@ -22,6 +24,7 @@ from sway.suite.spec import LoadedSpec
 @judging
 @click.option("--only", default="", metavar="NAMES", help="Comma-separated probes to run.")
 @click.option("--skip", default="", metavar="NAMES", help="Comma-separated probes to leave out.")
+@baseline
 @click.option("--dry-run", is_flag=True, help="Show what would be asked; load no model.")
 def run(
     spec: Path,
@@ -31,6 +34,7 @@ def run(
     json_path: Path | None,
     only: str,
     skip: str,
+    baseline: Path | None,
     dry_run: bool,
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
@@ -39,7 +43,12 @@ def run(
     if dry_run:
         show_plan(loaded, options)
         return
-    report(*judge_spec(loaded, options, json_path=json_path), json_path)
+    before = read_side(baseline) if baseline else None
+    check_shared(before, [entry.kind for entry in loaded.spec.suite])
+    result, decision = judge_spec(loaded, options, json_path=json_path)
+    report(result, decision, json_path)
+    if before:
+        show_against(checked(held_against(before, result, None)))
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from sway import backends
 from sway.backends.interface import Backend
+from sway.backends.shelf import Shelf
 from sway.cli.console import console, is_terminal
 from sway.cli.output import check_target, write_atomically
+from sway.core import folders
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
 from sway.engine.gate import Decision, FailOn, decide
+from sway.engine.kept import Ledger
 from sway.engine.plan import Options
 from sway.engine.progress import Progress as EngineProgress
 from sway.engine.run import run_suite
@@ -59,10 +63,10 @@ def parse_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def build(loaded: LoadedSpec, options: Options) -> Backend:
-    """Load the model that a spec names."""
+def build(loaded: LoadedSpec, options: Options, shelf: Shelf[Any] | None = None) -> Backend:
+    """Load the model that a spec names, or take its base from the shelf."""
     models, differential = loaded.spec.models, loaded.spec.defaults.differential
-    return backends.build(models.base, models.ft, differential=differential, threads=options.threads)
+    return backends.build(models.base, models.ft, differential=differential, threads=options.threads, shelf=shelf)
 
 
 def judge_spec(
@@ -72,12 +76,19 @@ def judge_spec(
     threshold: float = 0.0,
     fail_on: FailOn = FailOn.FAIL,
     json_path: Path | None = None,
+    shelf: Shelf[Any] | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[SuiteResult, Decision]:
-    """Run the suite with progress shown, and decide. A `json_path` that cannot be written is refused first."""
+    """Run the suite with progress shown, and decide. A `json_path` that cannot be written is refused first.
+
+    Commands of several runs give the `shelf` that keeps their base and the `ledger` that keeps their answers.
+    """
     if json_path is not None:
         check_target(json_path, loaded.path)
+    ledger = ledger or Ledger(folders.kept_answers())
     with shown_progress() as progress:
-        result = run_suite(loaded, options, build=build, progress=progress)
+        make = partial(build, shelf=shelf)
+        result = run_suite(loaded, options, build=make, progress=progress, ledger=ledger)
     return result, decide(result, threshold=threshold, fail_on=fail_on)
 
 

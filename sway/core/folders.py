@@ -35,6 +35,11 @@ def null_statistics() -> Path | None:
     return writable(_expanded("~/.dlm-sway/null-stats"))
 
 
+def kept_answers() -> Path | None:
+    """What interrupted runs were answered so far; None without a home."""
+    return writable(user_cache() / "dlm-sway" / "answers")
+
+
 def converted_adapters() -> Path:
     """Adapters converted for MLX, by content."""
     return user_cache() / "dlm-sway" / "mlx-converted"

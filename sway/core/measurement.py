@@ -52,9 +52,10 @@ class Measurement:
     `raw`; `reference` (m,) are mean-zero residuals of what the samples were contrasted with, which
     add their own uncertainty. `bar` is the least effect that counts (superiority) or the most harm
     that is borne (non-inferiority), in the unit of `raw`. `checks` are further bounds. `note` is a
-    clause for the message. `evidence` must be JSON-ready. `items` (n,) and `reference_items` (m,) say what
-    each sample was asked about, such as the prompt's text: two runs are compared where these are equal. `measures` and `unit` are set where this
-    measurement is of something else than the probe declares, for want of what that needs.
+    clause for the message. `evidence` must be JSON-ready. `measures` and `unit` are set where this
+    measurement is of something else than the probe declares, for want of what that needs. `items` (n,) and
+    `reference_items` (m,) say what each sample was asked about, such as the prompt's text: two runs are paired
+    where these are equal.
     """
 
     raw: float

@@ -6,15 +6,14 @@ Holm's procedure) *and* their mean is worse by more than a least effect. What is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sway.core.exits import Exit
-from sway.core.measurement import Category
 from sway.core.results import Digests, Interval, ProbeResult, SuiteResult
 from sway.core.verdicts import Verdict
-from sway.engine.pairs import NotPaired, Pairs, pair_up, tested
+from sway.engine.pairs import NotPaired, Pairs, matched, pair_up, tested
 from sway.stats.paired import holm, pairs_needed
 
 SHARE = 0.1
@@ -34,7 +33,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Side:
-    """One run, as far as a comparison needs it. `numerics` names device and dtype, `nulls` how each probe was nulled."""
+    """One run, as far as a comparison needs it. `numerics` names device and dtype, `nulls` the nulls of each probe."""
 
     name: str
     sway_version: str
@@ -42,7 +41,7 @@ class Side:
     adapter: str
     alpha: float
     probes: tuple[ProbeResult, ...]
-    digests: Digests = Digests()
+    digests: Digests = field(default_factory=Digests)
     numerics: str = ""
     nulls: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,7 +112,8 @@ class Comparison:
     def comparable(self) -> bool:
         """Whether anything was asked both times. A probe that was asked again and failed to answer is lost."""
         again = {p.name for p in self.after.probes}
-        return any(r.compared or (r.change is Change.LOST and (r.name in again or _preflight(self.after))) for r in self.rows)
+        lost = [r for r in self.rows if r.change is Change.LOST and (r.name in again or _preflight(self.after))]
+        return bool(lost) or any(r.compared for r in self.rows)
 
     def exit(self) -> Exit:
         """1 where a required probe regressed; else 3 where one was lost or cannot be compared; else 0."""
@@ -126,8 +126,8 @@ class Comparison:
 
 def compare(before: Side, after: Side, *, share: float = SHARE) -> Comparison:
     """Hold `after` against `before`, whose alpha and bars decide."""
-    matched = _matched(before.probes, after.probes)
-    rows = [_row(old, new, share, _preflight(after)) for old, new in matched]
+    fault = _preflight(after)
+    rows = [_row(old, new, share, fault) for old, new in matched(before.probes, after.probes)]
     adjusted = iter(holm([r.p_value for r, _ in rows if r.p_value is not None]))
     tests = sum(r.p_value is not None for r, _ in rows)
     decided = [_decided(r, p, next(adjusted), before.alpha, tests) if p else r for r, p in rows]
@@ -137,24 +137,6 @@ def compare(before: Side, after: Side, *, share: float = SHARE) -> Comparison:
 def _preflight(side: Side) -> str:
     """Why nothing of a run could be measured, if so."""
     return next((p.message for p in side.probes if p.kind == "__preflight__"), "")
-
-
-Match = tuple[ProbeResult | None, ProbeResult | None]
-
-
-def _matched(before: Sequence[ProbeResult], after: Sequence[ProbeResult]) -> list[Match]:
-    """Probes of one name and kind; then, of what is left, those of one kind that were asked the most in common."""
-    old, new = ([p for p in probes if p.category is not Category.BASELINE] for probes in (before, after))
-    by_name = {(p.name, p.kind): p for p in new}
-    pairs: dict[str, ProbeResult] = {p.name: by_name[p.name, p.kind] for p in old if (p.name, p.kind) in by_name}
-    taken = {p.name for p in pairs.values()}
-    for p in (p for p in old if p.name not in pairs):
-        left = [q for q in new if q.name not in taken and q.kind == p.kind and set(q.asked.keys) & set(p.asked.keys)]
-        if left:
-            pairs[p.name] = max(left, key=lambda q: len(set(q.asked.keys) & set(p.asked.keys)))  # noqa: B023
-            taken.add(pairs[p.name].name)
-    matches: list[Match] = [(p, pairs.get(p.name)) for p in old]
-    return matches + [(None, q) for q in new if q.name not in taken]
 
 
 def _row(old: ProbeResult | None, new: ProbeResult | None, share: float, fault: str) -> tuple[Row, Pairs | None]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from sway.core.measurement import Category
 from sway.core.results import Asked, Interval, ProbeResult
 from sway.stats.paired import SignFlip, difference_interval, sign_flip
 
@@ -45,6 +46,29 @@ class Tested:
 
     interval: Interval | None
     flip: SignFlip
+
+
+Match = tuple[ProbeResult | None, ProbeResult | None]
+
+
+def matched(before: Sequence[ProbeResult], after: Sequence[ProbeResult]) -> list[Match]:
+    """Probes of one name and kind; then, of what is left, those of one kind that were asked the most in common."""
+    old, new = ([p for p in probes if p.category is not Category.BASELINE] for probes in (before, after))
+    by_name = {(p.name, p.kind): p for p in new}
+    pairs: dict[str, ProbeResult] = {p.name: by_name[p.name, p.kind] for p in old if (p.name, p.kind) in by_name}
+    taken = {p.name for p in pairs.values()}
+    for p in (p for p in old if p.name not in pairs):
+        common = {q.name: _common(p, q) for q in new if q.name not in taken and q.kind == p.kind}
+        best = max(common, key=lambda name: common[name], default="")
+        if common.get(best):
+            pairs[p.name] = next(q for q in new if q.name == best)
+            taken.add(best)
+    matches: list[Match] = [(p, pairs.get(p.name)) for p in old]
+    return matches + [(None, q) for q in new if q.name not in taken]
+
+
+def _common(old: ProbeResult, new: ProbeResult) -> int:
+    return len(set(old.asked.keys) & set(new.asked.keys))
 
 
 def pair_up(old: ProbeResult, new: ProbeResult) -> Pairs:

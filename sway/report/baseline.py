@@ -116,8 +116,6 @@ def read_side(path: Path) -> Side:
     )
 
 
-
-
 def _nulls(found: Any) -> str:
     try:
         nulls = _Nulls.model_validate(found)

@@ -9,7 +9,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -52,6 +51,13 @@ def headline(found: Comparison) -> str:
         return f"Not worse: {_listed(better)} improved, and nothing regressed."
     short = [r for r in found.rows if r.change is Change.SAME and _too_few(r)]
     return "No difference was found" + (", but some probes have too few prompts to show one." if short else ".")
+
+
+def reasons(found: Comparison) -> tuple[str, ...]:
+    """What of a comparison closes a gate."""
+    said = {Change.REGRESSED: "regressed", Change.LOST: "is lost", Change.APART: "cannot be compared"}
+    closing = [r for r in found.rows if r.required and r.change in said]
+    return tuple(f"{r.name} {said[r.change]} against the baseline" for r in closing)
 
 
 def _names(found: Comparison, change: Change) -> list[str]:
@@ -101,23 +107,26 @@ def _too_few(row: Row) -> bool:
 
 
 def _size(row: Row) -> str:
-    """The difference without its sign, in its unit and as a share of what it was."""
-    share = f" ({row.difference / abs(row.before):+.0%})" if row.difference and row.before else ""
-    return f"{number(abs(row.difference or 0.0))} {row.unit}".rstrip() + share
+    """The difference without its sign, in its unit and as a share of what it was, where that is not next to nothing."""
+    difference, before = row.difference or 0.0, row.before or 0.0
+    share = f" ({difference / abs(before):+.0%})" if abs(before) > abs(difference) / 2 else ""
+    return f"{number(abs(difference))} {row.unit}".rstrip() + share
 
 
 def _cells(row: Row) -> tuple[str, str, str, str]:
     then, now = ("" if value is None else number(value) for value in (row.before, row.after))
     if row.difference is None:
         return then, now, "", ""
-    difference = f"{row.difference:+.3g} {row.unit}".rstrip()
+    change = f"{row.difference:+.3g}" if row.difference else "0"
+    difference = f"{change} {row.unit}".rstrip()
     if row.interval is not None:
         difference += f" [{number(row.interval.low)}, {number(row.interval.high)}]"
     return then, now, difference, "" if row.adjusted_p is None else f"{row.adjusted_p:.2g}"
 
 
 def _footer(found: Comparison) -> tuple[str, ...]:
-    rule = f"alpha {found.alpha:g} over all probes; a difference counts from {found.share:.0%} of the bar or the baseline on"
+    least = f"{found.share:.0%} of the bar, or of the baseline where that is larger"
+    rule = f"alpha {found.alpha:g} over all probes; a difference counts from {least}"
     return (*found.notes, rule)
 
 
@@ -133,13 +142,12 @@ def _parts(found: Comparison, *, narrow: bool) -> list[RenderableType]:
     for row in found.rows:
         said = Text(printable(f"{row.name}: {sentence(row)}"))
         said.stylize("bold", 0, len(row.name) + 1)
-        line = Text.assemble((f"{MARK[row.change]} ", STYLE[row.change]), said)
-        parts.append(Padding(line, (0, 0, 0, 0)))
+        parts.append(Text.assemble((f"{MARK[row.change]} ", STYLE[row.change]), said))
     return [*parts, Text(), *(Text(printable(line), style="dim") for line in _footer(found)), Text()]
 
 
 def _named(side: Side) -> str:
-    return f"{side.name} ({side.adapter} on {side.base})" if side.name != side.adapter else f"{side.name} on {side.base}"
+    return side.name if side.name == side.adapter else f"{side.name} ({side.adapter})"
 
 
 def _table(found: Comparison, *, narrow: bool) -> Table:
@@ -182,7 +190,7 @@ def as_json(found: Sequence[Comparison]) -> str:
 
 def _plain(found: Comparison) -> dict[str, Any]:
     rows = [
-        {**asdict(row), "interval": (row.interval.low, row.interval.high) if row.interval else None, "words": sentence(row)}
+        {**asdict(row), "interval": (i.low, i.high) if (i := row.interval) else None, "words": sentence(row)}
         for row in found.rows
     ]
     sides = {
