@@ -111,9 +111,10 @@ class Comparison:
     @property
     def comparable(self) -> bool:
         """Whether anything was asked both times. A probe that was asked again and failed to answer is lost."""
-        again = {p.name for p in self.after.probes}
-        lost = [r for r in self.rows if r.change is Change.LOST and (r.name in again or _preflight(self.after))]
-        return bool(lost) or any(r.compared for r in self.rows)
+        again = {(p.name, p.kind) for p in self.after.probes}
+        lost = [r for r in self.rows if r.change is Change.LOST]
+        asked_again = _preflight(self.after) or any((r.name, r.kind) in again for r in lost)
+        return any(r.compared for r in self.rows) or bool(lost and asked_again)
 
     def exit(self) -> Exit:
         """1 where a required probe regressed; else 3 where one was lost or cannot be compared; else 0."""

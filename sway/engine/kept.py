@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -24,6 +25,7 @@ from sway.core.requests import Answer, Failure, Generated, Request, SpanScore, T
 from sway.engine.ask import Store, question_key
 
 FORMAT = 1
+STALE_SECONDS = 14 * 24 * 3600
 _KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (TokenDist, SpanScore, Generated)}
 """Answers that depend on the base, the adapter and the question alone."""
 
@@ -50,6 +52,7 @@ class Ledger:
     def interrupted(self, store: Store, identity: Identity, numerics: str) -> Interrupted:
         """Keep what was answered; the exception says how to go on."""
         path = self._path(identity, numerics)
+        _prune(self.folder)
         kept = {**store.known, **_answers(store)}
         if path is None or not kept or not _write(path, kept):
             return Interrupted("interrupted; nothing was kept, and the same command starts afresh")
@@ -105,6 +108,14 @@ def _write(path: Path, answers: Mapping[str, Answer]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _prune(folder: Path | None) -> None:
+    """Remove what nobody came back for."""
+    with suppress(OSError):
+        for path in folder.glob("*") if folder else ():
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
 
 
 def _read(path: Path | None) -> dict[str, Answer]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from sway.core.requests import Embed, Generation, NextToken, RollingLogprob, Spa
 from sway.core.results import SuiteResult
 from sway.core.views import BASE, TUNED, NullDraw
 from sway.engine.ask import Store, question_key
-from sway.engine.kept import Ledger
+from sway.engine.kept import STALE_SECONDS, Ledger
 from sway.engine.plan import Options
 from sway.engine.run import run_suite
 from sway.suite.loader import spec_from_data
@@ -171,6 +173,16 @@ def test_what_the_base_said_is_not_asked_again_for_the_next_adapter(tmp_path: Pa
     run(tmp_path, second, ledger)
     assert second.asked
     assert not any(question.view.is_base for question in second.asked)
+
+
+def test_what_nobody_came_back_for_is_removed(kept: Path) -> None:
+    kept.mkdir()
+    for name, age in (("old", STALE_SECONDS + 60), ("young", 60)):
+        (kept / name).write_text("")
+        os.utime(kept / name, (time.time() - age,) * 2)
+    Ledger(kept).interrupted(filled(), WHO, "cpu")
+    assert "old" not in {p.name for p in kept.iterdir()}
+    assert len(list(kept.iterdir())) == 2
 
 
 def test_embeddings_are_not_kept_since_their_model_is_another(kept: Path) -> None:
