@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from sway.backends.shelf import Shelf
 from sway.cli.against import baseline, check_shared, checked, fail_on_regression, held_against, settle, show_against
+from sway.cli.options import a_number
 from sway.cli.output import check_target
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.cli.several import Judged, judged_in_turn, load_all, names, place, show_all, worst
@@ -27,13 +27,6 @@ from sway.report.baseline import read_side
 from sway.suite.spec import LoadedSpec
 
 
-def _number(context: click.Context, option: click.Parameter, value: float) -> float:
-    """Refuse NaN: it is in click's range, and no score would be below it."""
-    if math.isnan(value):
-        raise click.BadParameter(f"{value} is not a number.", context, option)
-    return value
-
-
 @click.command(short_help="Pass or fail, as an exit code.")
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC...")
 @judging
@@ -42,7 +35,7 @@ def _number(context: click.Context, option: click.Parameter, value: float) -> fl
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    callback=_number,
+    callback=a_number,
     help="Least composite score.",
 )
 @click.option(

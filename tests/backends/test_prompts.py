@@ -1,0 +1,86 @@
+"""How prompts become tokens: chat templates, tools, and text that stands before a prompt."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer
+
+from sway.backends.hf.text import Text
+from sway.core.errors import RequestError
+from sway.core.requests import After, Chat, Message, NextToken
+from sway.core.views import TUNED
+
+TURNS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<bot>{% endif %}"
+WITH_TOOLS = "{% if tools %}[{{ tools[0].function.name }}]{% endif %}" + TURNS
+NO_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + TURNS
+TOOLS = json.dumps([{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}])
+ASKED = Chat((Message("user", "Is it raining?"),), tools=TOOLS)
+
+
+@pytest.fixture
+def text_of(llama):
+    """What a prompt is written as, under a template (None: the tokenizer has none)."""
+
+    def written(prompt, template=None):
+        tokenizer = AutoTokenizer.from_pretrained(llama)
+        tokenizer.chat_template = template
+        text = Text(tokenizer, 256)
+        return text.decode(list(text.prompt(prompt)))
+
+    return written
+
+
+def test_a_template_that_takes_tools_is_given_them(text_of):
+    assert text_of(ASKED, WITH_TOOLS) == "[weather]<user>Is it raining?<bot>"
+
+
+def test_a_template_without_tools_is_told_them_in_a_system_message(text_of):
+    written = text_of(ASKED, TURNS)
+    assert written.startswith("<system>You may call these tools:")
+    assert TOOLS in written
+    assert written.endswith("<user>Is it raining?<bot>")
+
+
+def test_a_template_without_tools_or_system_is_told_them_by_the_user(text_of):
+    written = text_of(ASKED, NO_SYSTEM)
+    assert written.startswith("<user>You may call these tools:")
+    assert written.endswith("Is it raining?<bot>")
+
+
+def test_without_a_template_tools_come_first_and_contents_follow(text_of):
+    written = text_of(ASKED)
+    assert written.startswith("You may call these tools:")
+    assert written.endswith("\nIs it raining?")
+
+
+def test_a_chat_that_requires_a_template_is_refused_without_one(backend):
+    asked = NextToken(TUNED, Chat((Message("user", "Hello"),), required=True))
+    assert "no chat template" in backend.refusal(asked)
+    assert backend.refusal(NextToken(TUNED, Chat.ask("Hello"))) is None
+
+
+def test_a_template_that_raises_is_the_question_s_own_failure(text_of):
+    with pytest.raises(RequestError, match="refuses the prompt"):
+        text_of(Chat.ask("Hello"), "{{ raise_exception('never') }}")
+
+
+@given(tokens=st.integers(0, 120), context=st.text(st.characters(codec="ascii", categories=["L", "Zs"]), min_size=1))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_after_has_as_many_tokens_of_context_as_it_says(llama, tokens, context):
+    tokenizer = AutoTokenizer.from_pretrained(llama)
+    text = Text(tokenizer, 256)
+    plain, after = (text.prompt(p) for p in ("END", After(context, tokens, "END")))
+    written = text.decode(list(after))
+    assert written.endswith("END")
+    if tokens == 0:
+        assert after == plain
+    else:
+        before = tokenizer(written.removesuffix("\n\nEND"), add_special_tokens=False)["input_ids"]
+        assert len(before) == pytest.approx(tokens, abs=2)
+
+
+def test_after_stays_within_what_the_model_reads(text_of):
+    with pytest.raises(RequestError, match="reads at most 256"):
+        text_of(After("word " * 400, 300, "END"))
