@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sway.core.exits import Exit
+from sway.core.measurement import Claim
 from sway.core.results import Digests, Interval, ProbeResult, SuiteResult
 from sway.core.verdicts import Verdict
 from sway.engine.pairs import NotPaired, Pairs, matched, pair_up, tested
@@ -161,7 +162,8 @@ def _row(old: ProbeResult | None, new: ProbeResult | None, share: float, fault: 
 
 
 def _held(row: Row, old: ProbeResult, new: ProbeResult, share: float) -> tuple[Row, Pairs | None]:
-    if not old.samples and not new.samples:
+    bare = (not old.samples, not new.samples)
+    if all(bare) or (any(bare) and old.claim in (Claim.SHAPE, Claim.DIAGNOSTIC)):
         return _by_verdict(row, old.verdict, new.verdict), None
     try:
         pairs = pair_up(old, new)

@@ -39,17 +39,17 @@ def suite_digest(spec: Spec) -> str:
 def asked(params: Params, context: Context, found: Measurement) -> Asked:
     """The key of each sample: a digest of what it was asked about.
 
-    Samples of a probe that does not name its items are keyed by place and by all that decides what is asked,
-    so that they match where both runs asked all the same.
+    Samples of a probe that does not name its items, because each of them rests on all, are keyed by place, by
+    how many they are and by all that decides what is asked: they match where both runs asked all the same.
     """
-    items = list(found.items)
-    if len(items) != len(found.samples):
-        whole = questions(params, context)
-        items = [f"{whole} {i}" for i in range(len(found.samples))]
-    others = list(found.reference_items)
-    if len(others) != len(found.reference):
-        whole = questions(params, context)
-        others = [f"{whole} reference {i}" for i in range(len(found.reference))]
+    whole = questions(params, context)
+    items, others = (
+        list(given) if len(given) == n else [f"{whole} {what} {i} of {n}" for i in range(n)]
+        for what, given, n in (
+            ("sample", found.items, len(found.samples)),
+            ("reference", found.reference_items, len(found.reference)),
+        )
+    )
     reference = tuple(float(x) for x in found.reference)
     chosen = settings(params, context) if found.samples else {}
     return Asked(_keys(items), reference, _keys(others), chosen)
