@@ -122,6 +122,6 @@ def _share_cost(tasks: Sequence[Task], store: Store) -> None:
     """Split the cost of each question evenly between those who asked it this round. Asked again, it costs nothing."""
     askers = Counter(q for task in tasks for q in set(task.asked))
     for task in tasks:
-        shares = (store.costs[q].share(askers[q]) for q in set(task.asked) if q in store.costs)
+        shares = (store.costs[q].share(askers[q]) for q in dict.fromkeys(task.asked) if q in store.costs)
         task.cost = sum(shares, task.cost)
     store.costs.clear()
