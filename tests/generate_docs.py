@@ -25,6 +25,7 @@ COMMANDS = (
         f"sway {name} --help"
         for name in ("run", "gate", "compare", "diff", "check", "demo", "init", "list-probes", "explain", "doctor")
     ),
+    *(f"sway {name} --help" for name in ("autogen", "pack", "unpack", "watch", "mine")),
 )
 BLOCK = re.compile(r"(<!-- generated: (?P<command>[^>]*?) -->\n)(?P<body>.*?)(<!-- /generated -->)", re.DOTALL)
 
