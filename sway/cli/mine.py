@@ -105,7 +105,8 @@ def _run(loaded: LoadedSpec, start: Any, threads: int | None) -> list[Mined]:
     """Load the models, mine, and let them go."""
     from sway.backends.embed import EmbeddingBackend
     from sway.cli.session import build, shown_progress
-    from sway.core.requests import MINILM, Embed
+    from sway.core.folders import MINILM
+    from sway.core.requests import Embed
     from sway.core.views import BASE
     from sway.engine.plan import Options
     from sway.mine.asking import run

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+"""The sentence model that is used where no other is named."""
+
 
 def _expanded(path: str) -> Path:
     """The path with `~` expanded; as it is where the user has no home, as in some containers."""

@@ -12,7 +12,8 @@ from random import Random
 import numpy as np
 
 from sway.core.errors import RequestError
-from sway.core.requests import MINILM, Answers, Chat, Embed, Request, SpanLogprob, SpanScore
+from sway.core.folders import MINILM
+from sway.core.requests import Answers, Chat, Embed, Request, SpanLogprob, SpanScore
 from sway.core.sections import QA
 from sway.core.views import BASE, TUNED
 from sway.mine.asking import Mined, Mining
