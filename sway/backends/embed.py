@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,8 @@ def _load(name: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     from sway.backends.hf.load import quiet
+
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)  # where it loads from is no news
 
     try:
         with quiet():
