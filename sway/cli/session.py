@@ -11,12 +11,11 @@ from typing import TypeVar
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from sway import backends
-from sway.backends.interface import Backend
 from sway.cli.console import console, is_terminal
 from sway.cli.output import check_target, write_atomically
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
+from sway.engine.build import build
 from sway.engine.gate import Decision, FailOn, decide
 from sway.engine.plan import Options
 from sway.engine.progress import Progress as EngineProgress
@@ -57,12 +56,6 @@ def parse_weights(text: str) -> dict[str, float]:
             mend = "write for example adherence=0.3,ablation=0.1"
             raise SwayError(f"{part!r} is not name=number", where="--weights", mend=mend) from None
     return weights
-
-
-def build(loaded: LoadedSpec, options: Options) -> Backend:
-    """Load the model that a spec names."""
-    models, differential = loaded.spec.models, loaded.spec.defaults.differential
-    return backends.build(models.base, models.ft, differential=differential, threads=options.threads)
 
 
 def judge_spec(
