@@ -18,6 +18,7 @@ COMMANDS = {
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
     "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
+    "serve": ("sway.cli.serve:serve", "Keep models loaded and answer over HTTP."),
     "doctor": ("sway.cli.doctor:doctor", "What is installed, and what is missing."),
 }
 """Name: where the command is, and its short help, so that `--help` need not load it."""

@@ -23,6 +23,9 @@ from sway.suite.spec import LoadedSpec
 @click.option("--only", default="", metavar="NAMES", help="Comma-separated probes to run.")
 @click.option("--skip", default="", metavar="NAMES", help="Comma-separated probes to leave out.")
 @click.option("--dry-run", is_flag=True, help="Show what would be asked; load no model.")
+@click.option(
+    "--serve-url", envvar="SWAY_SERVE_URL", metavar="URL", help="Have a sway serve run it; or SWAY_SERVE_URL."
+)
 def run(
     spec: Path,
     weights: str,
@@ -32,12 +35,18 @@ def run(
     only: str,
     skip: str,
     dry_run: bool,
+    serve_url: str | None,
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
     options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads)
     if dry_run:
         show_plan(loaded, options)
+        return
+    if serve_url:
+        from sway.cli.served import judge_served
+
+        report(*judge_served(loaded, options, serve_url, json_path), json_path)
         return
     report(*judge_spec(loaded, options, json_path=json_path), json_path)
 

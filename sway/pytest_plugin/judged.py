@@ -11,9 +11,12 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sway.pytest_plugin.marker import Settings
+
+if TYPE_CHECKING:  # collecting tests must not wait for the engine
+    from sway.report.summary import Row
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,15 @@ def _judge(spec: Path, settings: Settings, only: tuple[str, ...]) -> Judged:
         return Judged({}, fault=f"unexpected {type(fault).__name__}: {fault}\n{traceback.format_exc()}")
     decision = decide(result, threshold=settings.threshold)
     summary = summarize(result, decision)
-    rows = {row.name: asdict(row) for row in summary.rows}
+    rows = {row.name: _row(row) for row in summary.rows}
     opened = decision.exit == 0
     return Judged(rows, str(summary.verdict), opened, summary.headline, summary.score, summary.reasons)
+
+
+def _row(row: Row) -> dict[str, str | bool]:
+    """What an item says of its probe."""
+    texts = {"name": row.name, "message": row.message, "measured": row.measured, "advice": row.advice}
+    return {**texts, "verdict": str(row.verdict), "required": row.required}
 
 
 def probe_names(spec: Path) -> list[str]:
