@@ -19,7 +19,7 @@ from tests.serve.fakes import HOLDS, spec
 from tests.serve.test_server import numbers, wait_for
 from tests.test_house import ROOT
 
-LONG = {**HOLDS, "prompts": [f"prompt {i}" for i in range(20_000)]}
+LONG = {**HOLDS, "prompts": [f"prompt {i}" for i in range(6000)]}
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def daemon(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[str]
 
     yield daemon
     for process in started:
-        process.kill()
-        process.wait(10)
+        with process:  # closes its pipe
+            process.kill()
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

@@ -227,7 +227,7 @@ def test_beyond_its_bound_the_server_says_that_it_is_busy(start: Start, monkeypa
     park = Park(answer_seconds=0.002)
     client = start(build=park)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(client.run, spec("b", {**SLOW, "prompts": SLOW["prompts"][:60]}))
+        first = pool.submit(client.run, spec("b", {**SLOW, "prompts": SLOW["prompts"][:12]}))
         wait_for(lambda: park.answers > 0)
         with pytest.raises(ServeError, match="too many requests") as told:
             client.run(spec())
