@@ -17,8 +17,17 @@ ALLOW_CUSTOM = "SWAY_ALLOW_CUSTOM"
 """Must be 1 for a spec to name code that runs: a spec may come from a pull request."""
 
 
-def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threads: int | None = None) -> Backend:
+def build(
+    base: ModelSpec,
+    tuned: ModelSpec | None = None,
+    *,
+    adapter_path: str | os.PathLike[str] | None = None,
+    differential: bool = True,
+    threads: int | None = None,
+) -> Backend:
     """Load the model and adapter and return what answers questions about them.
+
+    Without `tuned` it is `base` with the adapter at `adapter_path`, or with its own.
 
     With `differential` one model serves every view; without it a second, untouched copy answers the base view.
     `threads` bounds the CPU threads and defaults to the physical cores.
@@ -27,6 +36,7 @@ def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threa
         AdapterError, PreflightError: the adapter cannot be scored.
         BackendError: the base cannot be loaded, or the kind is not available.
     """
+    tuned = tuned or base.model_copy(update={"adapter": os.fspath(adapter_path)} if adapter_path else {})
     makers: dict[str, Callable[[], Backend]] = {
         "hf": lambda: _hf(base, tuned, differential, threads),
         "dummy": lambda: _dummy(base, tuned),

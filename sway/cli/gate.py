@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
 
+from sway.cli.options import a_number
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.engine.gate import FailOn
 from sway.engine.plan import Options
 from sway.suite.loader import load_spec
-
-
-def _number(context: click.Context, option: click.Parameter, value: float) -> float:
-    """Refuse NaN: it is in click's range, and no score would be below it."""
-    if math.isnan(value):
-        raise click.BadParameter(f"{value} is not a number.", context, option)
-    return value
 
 
 @click.command(short_help="Pass or fail, as an exit code.")
@@ -28,7 +21,7 @@ def _number(context: click.Context, option: click.Parameter, value: float) -> fl
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    callback=_number,
+    callback=a_number,
     help="Least composite score.",
 )
 @click.option(

@@ -18,8 +18,35 @@ BY_KIND: dict[tuple[str, Reason], str] = {
         "section_internalization",
         Reason.SHAPE,
     ): "Look at the sections below the threshold; give them more training steps.",
+    ("adapter_revert", Reason.NEGLIGIBLE): (
+        "It answers as the base does when a question is put in other words: add paraphrases to the training text."
+    ),
+    ("adapter_revert", Reason.SHAPE): "Ask what the base does not know: there is nothing to revert from.",
+    ("cluster_kl", Reason.NEGLIGIBLE): (
+        "It changes other subjects about as much as its own: mix other text into training, or lower the learning rate."
+    ),
+    ("cluster_kl", Reason.SHAPE): "Give prompts on several subjects, the adapter's among them.",
+    ("style_fingerprint", Reason.NEGLIGIBLE): "It does not write like the document: train longer, on more of its text.",
+    ("style_fingerprint", Reason.SHAPE): (
+        "Look at the answers: the style moved, but not to the document's; or the base had it already."
+    ),
     ("external_perplexity", Reason.HARM): (
         "It damages ordinary text: lower the learning rate, train fewer steps, or mix general text into training."
+    ),
+    ("calibration_drift", Reason.HARM): (
+        "It forgets common knowledge: lower the learning rate, train fewer steps, or mix general text into training."
+    ),
+    ("calibration_drift", Reason.SHAPE): (
+        "If the base knows too few of the items, give `items` that it does; else lower the learning rate or mix "
+        "general text into training."
+    ),
+    ("paraphrase_invariance", Reason.SHAPE): (
+        "Its lift does not carry over to other wordings as you intend: train on several wordings of each question, "
+        "or set `intent`."
+    ),
+    ("preference_flip", Reason.SHAPE): (
+        "The base gets too few of these wrong to judge: add triples that it gets wrong; if the margin shrank, see "
+        "whether chosen and rejected are the right way round."
     ),
     ("leakage", Reason.HARM): "It recites its text: train fewer steps, lower the rank, or vary the wording.",
     ("adapter_ablation", Reason.SHAPE): (

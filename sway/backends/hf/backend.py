@@ -24,6 +24,7 @@ from sway.backends.hf.runner import Runner
 from sway.backends.hf.score import Ask, Row, Rows, Scorer
 from sway.backends.hf.text import Text
 from sway.backends.interface import Answered, Identity
+from sway.backends.scorer import Scores
 from sway.backends.shapes import check_fit
 from sway.core.errors import BackendError, PreflightError, RequestError
 from sway.core.model import ModelSpec
@@ -36,12 +37,15 @@ _SAMPLE = "The quick brown fox jumps over the lazy dog, and then it rests under 
 Found = list[tuple[Request[Any], Answer | Failure]]
 
 
-class HFBackend:
+class HFBackend(Scores):
     """Answers requests with one model, or with a second untouched copy for the base view. Use `load` to make one."""
 
-    def __init__(self, loaded: Sequence[Loaded], adapter: Adapter, base_name: str, threads: int) -> None:
+    def __init__(
+        self, loaded: Sequence[Loaded], adapter: Adapter, base_name: str, threads: int, revision: str | None = None
+    ) -> None:
         """`loaded` holds the model that gets the adapter and, where it has two, the copy for the base view."""
         self.adapter, self.base_name, self.threads = adapter, base_name, threads
+        self.revision = revision
         self.device, self.dtype = loaded[0].device, loaded[0].dtype
         self.load_seconds = sum(each.seconds for each in loaded)
         tokenizer, model = loaded[0].tokenizer, loaded[0].model
@@ -81,11 +85,11 @@ class HFBackend:
             raise BackendError(
                 "the two bases have different vocabularies", where="models", mend="give both the same base"
             )
-        return cls(loaded, adapter, tuned.base, count)
+        return cls(loaded, adapter, tuned.base, count, tuned.revision)
 
     def identity(self) -> Identity:
         """The base's name and the adapter's folder, with digests of their content."""
-        folder = base_folder(self.base_name)
+        folder = base_folder(self.base_name, self.revision)
         digest = content_digest(folder) if folder else ""
         return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
 
