@@ -39,6 +39,7 @@ def build(
     tuned = tuned or base.model_copy(update={"adapter": os.fspath(adapter_path)} if adapter_path else {})
     makers: dict[str, Callable[[], Backend]] = {
         "hf": lambda: _hf(base, tuned, differential, threads),
+        "api": lambda: _api(base, tuned),
         "dummy": lambda: _dummy(base, tuned),
         "custom": lambda: _custom(base, tuned),
     }
@@ -54,6 +55,13 @@ def _hf(base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | No
     from sway.backends.hf.backend import HFBackend
 
     return HFBackend.load(base, tuned, differential=differential, threads=threads)
+
+
+def _api(base: ModelSpec, tuned: ModelSpec) -> Backend:
+    require("api", "httpx", "tenacity")
+    from sway.backends.api.backend import ApiBackend
+
+    return ApiBackend.connect(base, tuned)
 
 
 def _dummy(base: ModelSpec, tuned: ModelSpec) -> Backend:

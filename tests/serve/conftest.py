@@ -1,41 +1,22 @@
-"""A real server on a free port, run by uvicorn in a thread of this process, and ended in order."""
+"""Real servers, and clients of them."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-
 from sway.serve.app import make_app
 from sway.serve.client import ServeClient
 from sway.serve.guard import Rules
 from sway.serve.policy import Policy
 from sway.serve.service import Service
 from tests.cli.conftest import call  # noqa: F401  # a fixture
+from tests.servers import running
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-@contextmanager
-def running(service: Service, rules: Rules) -> Iterator[str]:
-    """The URL of a server that ends with the block."""
-    server = uvicorn.Server(uvicorn.Config(make_app(service, rules), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            thread.join(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        service.stop()
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 class Start:
@@ -50,8 +31,9 @@ class Start:
     ) -> ServeClient:
         """A client of a server whose root is the test's own folder."""
         settings = {"max_models": 2, "seconds": 60.0, **settings}
-        self.services.append(Service(policy or Policy((self.root,)), **settings))
-        url = self.stack.enter_context(running(self.services[-1], Rules(LOOPBACK, key, max_bytes)))
+        service = Service(policy or Policy((self.root,)), **settings)
+        self.services.append(service)
+        url = self.stack.enter_context(running(make_app(service, Rules(LOOPBACK, key, max_bytes)), service.stop))
         return self.stack.enter_context(ServeClient(url, api_key=key, timeout=60))
 
 
