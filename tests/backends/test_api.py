@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +23,7 @@ from sway.engine.gate import decide
 from sway.engine.plan import Options
 from sway.engine.run import run_suite
 from sway.report.json_report import render
-from sway.stats.divergence import jensen_shannon, kl_divergence
+from sway.stats.divergence import jensen_shannon, kullback_leibler
 from sway.suite.loader import spec_from_data
 from tests.backends.completions_server import Served
 from tests.backends.conftest import SENTENCES, ask
@@ -37,7 +38,9 @@ def models(llama, lora) -> Callable[..., Served]:
     def load() -> Any:
         return AutoModelForCausalLM.from_pretrained(llama).eval()
 
-    named = {"base": load(), "tuned": PeftModel.from_pretrained(load(), lora).eval()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft's own
+        named = {"base": load(), "tuned": PeftModel.from_pretrained(load(), lora).eval()}
     tokenizer = AutoTokenizer.from_pretrained(llama)
     return lambda **settings: Served(named, tokenizer, **settings)
 
@@ -93,12 +96,12 @@ def test_next_tokens_are_exact_where_all_are_listed_and_never_exaggerated_where_
             assert (base.ids == tuned.ids).all()
             assert len(base.ids) == most
             np.testing.assert_allclose(np.sort(base.logprobs), np.sort(here[i].logprobs)[-most:], atol=1e-4)
-            for divergence in (jensen_shannon, kl_divergence):
+            for divergence in (jensen_shannon, kullback_leibler):
                 exact = divergence(here[i].masses(), here[i + 1].masses())
                 found = divergence(base.masses(), tuned.masses())
                 assert found <= exact + (1e-3 if most == 256 else 1e-4)
                 if most == 256:
-                    assert found > 0.9 * exact
+                    assert found > 0.8 * exact
         assert [t for t, _ in there[1].top] == [t for t, _ in here[1].top][: len(there[1].top)]
         api.close()
 
@@ -202,7 +205,7 @@ def test_the_key_comes_from_the_environment_and_is_never_shown(
 def test_a_key_made_for_openai_goes_nowhere_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SWAY_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk")
-    sent = [bool(api_client.Server(f"{url}://host")._key) for url in ("http", "https")]
+    sent = [bool(api_client.Server(f"{url}://host")._key.get_secret_value()) for url in ("http", "https")]
     assert sent == [False, True]
 
 
@@ -243,17 +246,17 @@ MODELS = {"base": "base", "ft": "tuned"}
 
 
 def test_a_suite_runs_and_says_what_it_could_not_ask(serve, tmp_path: Path) -> None:
-    _, url = serve()
+    _, url = serve(most=100)
     result = run_suite(spec_from_data(suite(url), path=tmp_path / "sway.yaml"), Options(), build=build_spec)
     rows = {p.name: p for p in result.probes}
-    assert rows["changed"].verdict == "pass"
+    assert rows["changed"].verdict == "pass", rows["changed"].message
     assert "(no calibration for delta_kl)" in rows["changed"].message
     assert rows["intact"].verdict.measured
     assert rows["curve"].verdict == "skip"
     assert "at full strength only" in rows["curve"].message
     assert decide(result).exit == 0
     assert result.determinism.achieved == "loose"
-    assert any("20 likeliest" in note for note in result.determinism.notes)
+    assert any("100 likeliest" in note for note in result.determinism.notes)
     calibrated = suite(url)
     calibrated["suite"] = calibrated["suite"][1:2]
     result = run_suite(spec_from_data(calibrated, path=tmp_path / "sway.yaml"), Options(), build=build_spec)

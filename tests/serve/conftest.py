@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sway.serve.app import make_app
 from sway.serve.client import ServeClient
 from sway.serve.guard import Rules

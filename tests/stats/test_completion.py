@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sway.stats.completion import least_divergent
-from sway.stats.divergence import jensen_shannon, kl_divergence
+from sway.stats.divergence import jensen_shannon, kullback_leibler
 
 weights = st.lists(st.floats(0.001, 1), min_size=2, max_size=8)
 
@@ -23,7 +23,7 @@ def test_no_completion_within_the_bounds_diverges_less(raw, mass, most, least, s
         share = rng.dirichlet(np.ones(len(p))) * (mass - least)
         spare = np.minimum(share[:-1], most)
         candidate = np.append(spare, mass - spare.sum())
-        for divergence in (jensen_shannon, kl_divergence):
+        for divergence in (jensen_shannon, kullback_leibler):
             # Both with the mass that is known elsewhere left out of account: it adds the same to each.
             assert least_part(divergence, p, np.append(q, q_other)) <= least_part(divergence, p, candidate) + 1e-9
 

@@ -76,11 +76,15 @@ class ApiBackend:
         if (sides[0].server.url, sides[0].model) == (sides[1].server.url, sides[1].model):
             mend = "give models.ft.base the name under which the server has the base with the adapter"
             raise BackendError("both models are one and the same", where="models.ft.base", mend=mend)
-        for side in sides:
-            try:
+        try:
+            for side in sides:
                 _explore(side)
-            except RequestError as fault:
-                raise BackendError(str(fault), where=side.server.url, mend="check that the server runs") from None
+        except (RequestError, BackendError) as fault:
+            for each in sides:
+                each.server.close()
+            if isinstance(fault, BackendError):
+                raise
+            raise BackendError(str(fault), where=side.server.url, mend="check that the server runs") from None
         return cls(*sides)
 
     def identity(self) -> Identity:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import tenacity
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from sway.backends.api.wire import Completion, Refusal
 from sway.core.errors import BackendError, RequestError
@@ -46,10 +46,11 @@ class Server:
             raise BackendError("has a name or password in it", where="endpoint", mend=f"leave it out and set {KEYS[0]}")
         self._met = False
         self.url = endpoint.rstrip("/").removesuffix("/v1") + "/v1"
-        self._key = _key(parts.scheme, parts.hostname or "")
+        key = _key(parts.scheme, parts.hostname or "")
+        self._key = SecretStr(key)
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout, connect=10.0),
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             trust_env=parts.hostname not in LOCAL,
         )
 
@@ -128,7 +129,7 @@ class Server:
             text = Refusal.model_validate_json(body).said
         except ValidationError:
             text = ""
-        return printable(text.replace(self._key, "[key]") if self._key else text, 200)
+        return printable(text.replace(self._key.get_secret_value(), "[key]") if self._key else text, 200)
 
 
 def _key(scheme: str, host: str) -> str:
