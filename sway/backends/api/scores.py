@@ -42,8 +42,9 @@ def next_token(base: Mapping[str, float], tuned: Mapping[str, float] | None, top
     q, q_other = (p, p_other) if tuned is None else _on_support(support, p, p_other, tuned)
     with np.errstate(divide="ignore"):
         logprobs, other = np.log(q), float(np.log(q_other))
-    top = sorted(shown.items(), key=lambda item: (-item[1], item[0]))[:5]
-    return TokenDist(np.array([_id(token) for token in support]), logprobs, other, tuple(top))
+    likeliest = sorted(shown.items(), key=lambda item: (-item[1], item[0]))[:5]
+    top = tuple((_bytes(token).decode("utf-8", "replace"), logprob) for token, logprob in likeliest)
+    return TokenDist(np.array([_id(token) for token in support]), logprobs, other, top)
 
 
 def _on_support(
