@@ -19,6 +19,7 @@ COMMANDS = {
     "pack": ("sway.cli.pack:pack", "Put a spec and all that it reads into one file."),
     "unpack": ("sway.cli.unpack:unpack", "Take a packed spec apart, and say how to run it."),
     "watch": ("sway.cli.watch:watch", "Judge every new version of an adapter as it appears."),
+    "convert-adapter": ("sway.cli.convert_adapter:convert_adapter", "Write an adapter as another runtime loads it."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
     "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
