@@ -1,4 +1,4 @@
-"""What the server does with a request: checks it, runs its suite in a thread, counts it, and stops it in time."""
+"""What the server does with a request: checks it, runs its suite in its turn, counts it, and stops it in time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,8 @@ from sway.engine.plan import Options
 from sway.engine.run import Build, run_suite
 from sway.report.json_report import to_report
 from sway.serve.job import Job, Stop, Stopped
-from sway.serve.models import Models
+from sway.serve.lines import Lines
+from sway.serve.models import Models, key
 from sway.serve.policy import Policy, Refused
 from sway.serve.wire import Fault, Health, Model, RunRequest, ScoreRequest, Stats
 from sway.suite.loader import spec_from_data
@@ -40,7 +40,7 @@ class Service:
         self.models = Models(max_models, build)
         self.closing = False
         self._jobs: set[Job] = set()
-        self._pool = ThreadPoolExecutor(MOST_AT_ONCE, "sway-request")
+        self.lines = Lines[dict[str, Any]](max_models)
         self._counts: Counter[str] = Counter()
         self._spent = 0.0
 
@@ -56,11 +56,14 @@ class Service:
         self._jobs.add(job)
         watch = asyncio.create_task(_watch(receive, job))
         try:
-            work = asyncio.get_running_loop().run_in_executor(self._pool, self._work, asked, job, start)
-            return await asyncio.shield(work)
+            loaded = await asyncio.to_thread(self._read, asked)
+            report = await self.lines.run(key(loaded), lambda: self._judge(loaded, asked, job), job)
+            return 200, self._finished(report, time.perf_counter() - start)
         except asyncio.CancelledError:
             job.stop(Stop.CLOSING)
             raise
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it is told and the server goes on
+            return self._failed(fault)
         finally:
             watch.cancel()
             self._jobs.discard(job)
@@ -98,36 +101,35 @@ class Service:
     def close(self) -> None:
         """Stop, and let the models go."""
         self.stop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.lines.close()
         self.models.close()
 
-    def _work(self, asked: RunRequest | ScoreRequest, job: Job, start: float) -> tuple[int, str]:
-        try:
-            body = self._report(asked, job, start)
-        except Stopped as stopped:
-            self._counts["stopped"] += 1
-            return _STATUS[stopped.why], _fault(stopped.why)
-        except SwayError as fault:
-            self._counts["failed"] += 1
-            problems = fault.problems if isinstance(fault, SpecError) else [fault]
-            return 403 if isinstance(fault, Refused) else 400, _fault(*map(str, problems))
-        except Exception as fault:
-            self._counts["failed"] += 1
-            logging.getLogger("sway.serve").exception("a request failed")
-            return 500, _fault(f"unexpected {type(fault).__name__} (the server's log has more)")
-        self._counts["finished"] += 1
-        self._spent += time.perf_counter() - start
-        return 200, body
-
-    def _report(self, asked: RunRequest | ScoreRequest, job: Job, start: float) -> str:
-        job.check()
+    def _read(self, asked: RunRequest | ScoreRequest) -> LoadedSpec:
         path = self.policy.place(asked.spec_path)
         self.policy.check(asked.spec, path)
-        loaded = _seeded(spec_from_data(asked.spec, path=path), asked.seed)
+        return _seeded(spec_from_data(asked.spec, path=path), asked.seed)
+
+    def _judge(self, loaded: LoadedSpec, asked: RunRequest | ScoreRequest, job: Job) -> dict[str, Any]:
+        job.check()
         only = tuple(asked.probe_names) if isinstance(asked, ScoreRequest) else ()
         result = run_suite(loaded, Options(only=only), build=lambda spec, options: self.models.lend(spec, options, job))
-        report = to_report(result, decide(result)).model_dump(mode="json", by_alias=True)
-        return json.dumps({**report, "request_seconds": time.perf_counter() - start}, allow_nan=False)
+        return to_report(result, decide(result)).model_dump(mode="json", by_alias=True)
+
+    def _finished(self, report: dict[str, Any], seconds: float) -> str:
+        self._counts["finished"] += 1
+        self._spent += seconds
+        return json.dumps({**report, "request_seconds": seconds}, allow_nan=False)
+
+    def _failed(self, fault: Exception) -> tuple[int, str]:
+        if isinstance(fault, Stopped):
+            self._counts["stopped"] += 1
+            return _STATUS[fault.why], _fault(fault.why)
+        self._counts["failed"] += 1
+        if isinstance(fault, SwayError):
+            problems = fault.problems if isinstance(fault, SpecError) else [fault]
+            return 403 if isinstance(fault, Refused) else 400, _fault(*map(str, problems))
+        logging.getLogger("sway.serve").error("a request failed", exc_info=fault)
+        return 500, _fault(f"unexpected {type(fault).__name__} (the server's log has more)")
 
 
 def _seeded(loaded: LoadedSpec, seed: int | None) -> LoadedSpec:
