@@ -42,13 +42,11 @@ def build(
     tuned = tuned or base.model_copy(update={"adapter": os.fspath(adapter_path)} if adapter_path else {})
     makers: dict[str, Callable[[], Backend]] = {
         "hf": lambda: _hf(base, tuned, differential, threads, shelf),
+        "mlx": lambda: _mlx(base, tuned, differential),
+        "api": lambda: _api(base, tuned),
         "dummy": lambda: _dummy(base, tuned),
         "custom": lambda: _custom(base, tuned),
     }
-    if tuned.kind not in makers:
-        raise BackendError(
-            f"this version has no backend of kind {tuned.kind}", where="models.ft.kind", mend="use kind hf"
-        )
     return makers[tuned.kind]()
 
 
@@ -59,6 +57,21 @@ def _hf(
     from sway.backends.hf.backend import HFBackend
 
     return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf)
+
+
+def _mlx(base: ModelSpec, tuned: ModelSpec, differential: bool) -> Backend:
+    require("mlx", "mlx", "mlx_lm")
+    require("hf", "transformers")
+    from sway.backends.mlx.backend import MLXBackend
+
+    return MLXBackend.load(base, tuned, differential=differential)
+
+
+def _api(base: ModelSpec, tuned: ModelSpec) -> Backend:
+    require("api", "httpx", "tenacity")
+    from sway.backends.api.backend import ApiBackend
+
+    return ApiBackend.connect(base, tuned)
 
 
 def _dummy(base: ModelSpec, tuned: ModelSpec) -> Backend:

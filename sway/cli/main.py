@@ -23,9 +23,11 @@ COMMANDS = {
     "unpack": ("sway.cli.unpack:unpack", "Take a packed spec apart, and say how to run it."),
     "watch": ("sway.cli.watch:watch", "Judge every new version of an adapter as it appears."),
     "mine": ("sway.cli.mine:mine", "Find prompts that a suite should ask."),
+    "convert-adapter": ("sway.cli.convert_adapter:convert_adapter", "Write an adapter as another runtime loads it."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
     "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
+    "serve": ("sway.cli.serve:serve", "Keep models loaded and answer over HTTP."),
     "doctor": ("sway.cli.doctor:doctor", "What is installed, and what is missing."),
 }
 """Name: where the command is, and its short help, so that `--help` need not load it."""

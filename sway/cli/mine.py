@@ -104,10 +104,11 @@ def _outliers(loaded: LoadedSpec, prompts: list[str], top: int, threads: int | N
 def _run(loaded: LoadedSpec, start: Any, threads: int | None) -> list[Mined]:
     """Load the models, mine, and let them go."""
     from sway.backends.embed import EmbeddingBackend
-    from sway.cli.session import build, shown_progress
+    from sway.cli.session import shown_progress
     from sway.core.folders import MINILM
     from sway.core.requests import Embed
     from sway.core.views import BASE
+    from sway.engine.build import build
     from sway.engine.plan import Options
     from sway.mine.asking import run
 

@@ -26,6 +26,9 @@ from sway.suite.spec import LoadedSpec
 @click.option("--skip", default="", metavar="NAMES", help="Comma-separated probes to leave out.")
 @baseline
 @click.option("--dry-run", is_flag=True, help="Show what would be asked; load no model.")
+@click.option(
+    "--serve-url", envvar="SWAY_SERVE_URL", metavar="URL", help="Have a sway serve run it; or SWAY_SERVE_URL."
+)
 def run(
     spec: Path,
     weights: str,
@@ -36,6 +39,7 @@ def run(
     skip: str,
     baseline: Path | None,
     dry_run: bool,
+    serve_url: str | None,
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
@@ -45,7 +49,12 @@ def run(
         return
     before = read_side(baseline) if baseline else None
     check_shared(before, [entry.kind for entry in loaded.spec.suite])
-    result, decision = judge_spec(loaded, options, json_path=json_path)
+    if serve_url:
+        from sway.cli.served import judge_served
+
+        result, decision = judge_served(loaded, options, serve_url, json_path)
+    else:
+        result, decision = judge_spec(loaded, options, json_path=json_path)
     report(result, decision, json_path)
     if before:
         show_against(checked(held_against(before, result, None)))

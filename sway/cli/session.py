@@ -12,14 +12,13 @@ from typing import Any, TypeVar
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from sway import backends
-from sway.backends.interface import Backend
 from sway.backends.shelf import Shelf
 from sway.cli.console import console, is_terminal
 from sway.cli.output import check_target, write_atomically
 from sway.core import folders
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
+from sway.engine.build import build
 from sway.engine.gate import Decision, FailOn, decide
 from sway.engine.kept import Ledger
 from sway.engine.plan import Options
@@ -61,12 +60,6 @@ def parse_weights(text: str) -> dict[str, float]:
             mend = "write for example adherence=0.3,ablation=0.1"
             raise SwayError(f"{part!r} is not name=number", where="--weights", mend=mend) from None
     return weights
-
-
-def build(loaded: LoadedSpec, options: Options, shelf: Shelf[Any] | None = None) -> Backend:
-    """Load the model that a spec names, or take its base from the shelf."""
-    models, differential = loaded.spec.models, loaded.spec.defaults.differential
-    return backends.build(models.base, models.ft, differential=differential, threads=options.threads, shelf=shelf)
 
 
 def judge_spec(
