@@ -21,13 +21,10 @@ from sway.core.errors import SwayError
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def init(adapter: Path, output: Path, base: str | None, sections: Path | None, force: bool) -> None:
     """Write a spec for the adapter in the folder ADAPTER (default: this folder)."""
-    from sway.suite.files import exists
+    from sway.cli.output import check_new
     from sway.suite.loader import spec_from_text
 
-    if exists(output) and not force:
-        raise SwayError("there is a file already", where=str(output), mend="choose another with -o, or add --force")
-    if not exists(output.parent) or not output.parent.is_dir():
-        raise SwayError("there is no such folder", where=str(output.parent), mend="make it, or choose another with -o")
+    check_new(output, force)
     starter = _Starter(adapter, output, base, sections)
     loaded = spec_from_text(render(starter), path=output)
     text = render(starter, {s.kind.value for s in loaded.sections})

@@ -10,12 +10,14 @@ from typing import TypeVar
 import click
 
 from sway.cli.output import check_target, write_atomically
+from sway.cli.several import NAME, place
 from sway.core.errors import SwayError, require
 from sway.report.formats import FORMATS
 from sway.report.records import Report
 
 Command = TypeVar("Command", bound=Callable[..., object])
 JUNIT_FILE = "sway-junit.xml"
+ENDINGS = {"json": ".json", "markdown": ".md", "html": ".html", "junit": ".xml", "sarif": ".sarif"}
 PATH = click.Path(path_type=Path)
 
 
@@ -38,6 +40,18 @@ class Outputs:
         if self.plots is not None:
             require("viz", "matplotlib")
             _check_folder(self.plots)
+
+    def placed(self, name: str) -> Outputs:
+        """One of several specs' outputs: its files in the folders that were given, or the patterns filled in.
+
+        Raises:
+            SwayError: a path is neither a folder nor has `{name}` in it.
+        """
+        files = {}
+        for form, path in self.files.items():
+            pattern = path.with_stem(f"{path.stem}-{NAME}") if path == Path(JUNIT_FILE) else path
+            files[form] = place(pattern, name, ENDINGS[form], several=True)
+        return Outputs({k: v for k, v in files.items() if v}, self.plots / name if self.plots else None)
 
     def _pairs(self) -> Iterator[tuple[Path, Path]]:
         paths = list(self.files.values())

@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from sway import backends
-from sway.backends.interface import Backend
+from sway.backends.shelf import Shelf
 from sway.cli.console import console, is_terminal
 from sway.cli.reports import Outputs, reporting
+from sway.core import folders
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
+from sway.engine.build import build
 from sway.engine.gate import Decision, FailOn, decide
+from sway.engine.kept import Ledger
 from sway.engine.plan import Options
 from sway.engine.progress import Progress as EngineProgress
 from sway.engine.run import run_suite
@@ -58,12 +61,6 @@ def parse_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def build(loaded: LoadedSpec, options: Options) -> Backend:
-    """Load the model that a spec names."""
-    models, differential = loaded.spec.models, loaded.spec.defaults.differential
-    return backends.build(models.base, models.ft, differential=differential, threads=options.threads)
-
-
 def judge_spec(
     loaded: LoadedSpec,
     options: Options,
@@ -71,12 +68,19 @@ def judge_spec(
     threshold: float = 0.0,
     fail_on: FailOn = FailOn.FAIL,
     outputs: Outputs | None = None,
+    shelf: Shelf[Any] | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[SuiteResult, Decision]:
-    """Run the suite with progress shown, and decide. An output that cannot be written is refused first."""
+    """Run the suite with progress shown, and decide. An output that cannot be written is refused first.
+
+    Commands of several runs give the `shelf` that keeps their base and the `ledger` that keeps their answers.
+    """
     if outputs is not None:
         outputs.check(loaded.path)
+    ledger = ledger or Ledger(folders.kept_answers())
     with shown_progress() as progress:
-        result = run_suite(loaded, options, build=build, progress=progress)
+        make = partial(build, shelf=shelf)
+        result = run_suite(loaded, options, build=make, progress=progress, ledger=ledger)
     return result, decide(result, threshold=threshold, fail_on=fail_on)
 
 

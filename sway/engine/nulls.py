@@ -50,6 +50,7 @@ class NullSettings:
 def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, context: Context) -> str | None:
     """SHA-256 of all that decides a null's statistic, or None where the model's content is unknown.
 
+    The adapter's own digest starts the key, so that what belongs to one adapter can be found.
     `numerics` names what rounds the numbers: device, dtype, versions.
     """
     contents = [identity.base_digest, identity.adapter_digest]
@@ -65,7 +66,12 @@ def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, c
         str(context.top_k),
         *texts,
     ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return f"{adapter_prefix(identity.adapter_digest)}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
+
+
+def adapter_prefix(digest: str) -> str:
+    """What the key of every statistic for an adapter starts with."""
+    return digest[:16]
 
 
 class NullCache:

@@ -112,7 +112,8 @@ def compose(probes: Sequence[ProbeResult], weights: Mapping[Category, float], co
 def _component(probes: Sequence[ProbeResult], category: Category) -> float | None:
     scored = [(p.weight, p.score) for p in probes if p.category is category and p.score is not None and p.weight > 0]
     total = sum(weight for weight, _ in scored)
-    return sum(weight * value for weight, value in scored) / total if total else None
+    # Shares first: the product of a minute weight and a score could vanish.
+    return sum(weight / total * value for weight, value in scored) if total else None
 
 
 def _findings(probes: Sequence[ProbeResult]) -> list[str]:

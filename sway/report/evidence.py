@@ -55,10 +55,10 @@ def read_evidence(evidence: Mapping[str, Any]) -> Evidence:
             if not all(c and c.taken >= row.keys() for c, row in zip(found, rows, strict=False)):
                 tables += _table(words(key), rows)
         elif isinstance(value, Mapping):
-            found = [c for part in (value, *value.values()) if isinstance(part, Mapping) and (c := change_in(part))]
-            changes += [replace(c, prompt=c.prompt or asked) for c in found]
-            taken = {name for c in found for name in c.taken}
-            rest = {k: v for k, v in value.items() if k not in taken and not (found and isinstance(v, Mapping))}
+            within = [c for part in (value, *value.values()) if isinstance(part, Mapping) and (c := change_in(part))]
+            changes += [replace(c, prompt=c.prompt or asked) for c in within]
+            taken = {name for c in within for name in c.taken}
+            rest = {k: v for k, v in value.items() if k not in taken and not (within and isinstance(v, Mapping))}
             facts += [(f"{words(key)}: {words(k)}", shown(v)) for k, v in rest.items()]
         else:
             facts.append((words(key), shown(value)))

@@ -11,6 +11,7 @@ from sway.engine.gate import Decision
 from sway.report.encode import quiet_json
 from sway.report.records import (
     DeterminismRecord,
+    DigestsRecord,
     GateRecord,
     NullRecord,
     ProbeRecord,
@@ -37,6 +38,7 @@ def to_report(result: SuiteResult, decision: Decision) -> Report:
         spec_path=near(result.spec_path),
         base_model_id=near(result.base_model_id),
         adapter_id=near(result.adapter_id),
+        digests=DigestsRecord(**asdict(result.digests)),
         started_at=result.started_at,
         finished_at=result.finished_at,
         wall_seconds=(result.finished_at - result.started_at).total_seconds(),
@@ -84,7 +86,8 @@ def _null_record(null: NullSummary) -> NullRecord:
 
 
 def _probe(p: ProbeResult) -> ProbeRecord:
-    made = {"ci_95", "ci_method", "samples", "checks", "evidence"}
+    asked = {"sample_keys", "reference", "reference_keys", "settings"}
+    made = {"ci_95", "ci_method", "samples", "checks", "evidence", *asked}
     rank = {"z_by_rank": dict(p.z_by_rank)} if p.z_by_rank else {}
     return ProbeRecord.model_validate(
         {
@@ -92,6 +95,10 @@ def _probe(p: ProbeResult) -> ProbeRecord:
             "ci_95": (p.ci_95.low, p.ci_95.high) if p.ci_95 else None,
             "ci_method": p.ci_95.method if p.ci_95 else None,
             "samples": list(p.samples),
+            "sample_keys": list(p.asked.keys),
+            "reference": list(p.asked.reference),
+            "reference_keys": list(p.asked.reference_keys),
+            "settings": dict(p.asked.settings),
             "checks": [_check(c.name, c.value, c.low, c.high, c.soft, c.holds) for c in p.checks],
             "evidence": {**p.evidence, **rank},
         }

@@ -94,10 +94,20 @@ class CheckRecord(_Record):
         return Check(self.name, math.nan if self.value is None else self.value, low, high, self.soft)
 
 
+class DigestsRecord(_Record):
+    """SHA-256 of the base, of the adapter, and of the suite without its models; empty where unknown."""
+
+    base: Text
+    adapter: Text
+    suite: Text
+
+
 class ProbeRecord(_Record):
     """One probe. `raw`, `bar` and `samples` are in `unit`; `samples` has one value a prompt or section.
 
-    `line` is where it stands in the spec.
+    `line` is where it stands in the spec. `sample_keys` are digests of what each sample was asked about, by which two
+    reports are paired. `reference` holds what the samples were contrasted with, less its mean. `settings` are the
+    parameters that `raw` depends on.
     """
 
     name: Text
@@ -123,6 +133,10 @@ class ProbeRecord(_Record):
     ci_method: Text | None
     effect_vs_null: float | None
     samples: list[float]
+    sample_keys: list[Text]
+    reference: list[float]
+    reference_keys: list[Text]
+    settings: Evidence
     samples_needed: int | None
     checks: list[CheckRecord]
     evidence: Evidence
@@ -151,6 +165,7 @@ class Report(_Record):
     spec_path: Text
     base_model_id: Text
     adapter_id: Text
+    digests: DigestsRecord
     started_at: datetime
     finished_at: datetime
     wall_seconds: float

@@ -1,7 +1,9 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from sway.core.errors import SwayError
 from sway.core.measurement import Claim
@@ -10,6 +12,11 @@ from sway.probes.registry import REGISTRY, get
 from tests.fakes import required
 
 PROBES = pytest.mark.parametrize("probe", REGISTRY.values(), ids=REGISTRY)
+
+
+def example(kind):
+    """The parameters of the probe's first case."""
+    return yaml.safe_load((Path(__file__).parents[1] / "cases" / f"{kind}.yml").read_text())[0]["params"]
 
 
 @PROBES
@@ -60,4 +67,4 @@ def test_superiority_is_calibrated_unless_noise_fails_without_it():
 def test_the_registry_imports_nothing_heavy():
     code = "import sys, sway.probes; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "scipy", "transformers", "safetensors"} & set(found)
+    assert not {"torch", "scipy", "transformers", "safetensors", "jsonschema", "regex"} & set(found)

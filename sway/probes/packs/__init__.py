@@ -59,5 +59,11 @@ def check_prompts() -> tuple[str, ...]:
     return TypeAdapter(tuple[str, ...]).validate_python(_load("check_prompts"))
 
 
+@cache
+def follow_ups() -> tuple[str, ...]:
+    """What a user may say next in any conversation, a turn each."""
+    return TypeAdapter(tuple[str, ...]).validate_python(_load("follow_ups"))
+
+
 def _load(name: str) -> Any:
     return yaml.safe_load(files(__package__).joinpath(f"{name}.yml").read_text(encoding="utf-8"))
