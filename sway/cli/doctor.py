@@ -16,7 +16,6 @@ import click
 from sway import __version__
 from sway.cli.extras import Extra, survey
 from sway.core import folders
-from sway.core.requests import MINILM
 
 SETTINGS = (
     "SWAY_NULL_CACHE_DIR", "SWAY_DISABLE_NULL_CACHE", "XDG_CACHE_HOME", "DLM_HOME", "SWAY_SERVE_URL",
@@ -117,9 +116,9 @@ def _determinism(torch: Torch) -> str | None:
 
 def _sentence_model() -> str | None:
     """Where the sentence model lies that is used unless a spec names another."""
-    from sway.backends.embed import embedder_folder
+    from sway.backends.files import embedder_folder
 
-    folder = embedder_folder(MINILM)
+    folder = embedder_folder(folders.MINILM)
     return str(folder) if folder else None
 
 

@@ -55,10 +55,10 @@ def judge_here(spec: Path, threads: int | None) -> Judge:
         from sway.cli.output import write_atomically
         from sway.cli.session import judge_spec
         from sway.engine.plan import Options
-        from sway.report import json_report
+        from sway.report.json_report import render, to_report
 
         found, decision = judge_spec(load_for(spec, adapter), Options(threads=threads))
-        write_atomically(result, json_report.render(found, decision))
+        write_atomically(result, render(to_report(found, decision)))
         return _outcome(decision.verdict, int(decision.exit), found.score.overall, decision.reasons)
 
     return judge

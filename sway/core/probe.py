@@ -19,8 +19,9 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sway.core.folders import MINILM
 from sway.core.measurement import Category, Claim, Measurement
-from sway.core.requests import MINILM, Answers, Request
+from sway.core.requests import Answers, Request
 from sway.core.sections import Section
 
 

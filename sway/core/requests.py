@@ -151,10 +151,6 @@ class Generation(Request[Generated]):
     seed: int = 0
 
 
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-"""The sentence model that is used where no other is named."""
-
-
 @dataclass(frozen=True)
 class Embedding:
     """A text's place in meaning: `vector` (d,) of length 1."""

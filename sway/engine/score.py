@@ -123,6 +123,15 @@ def _findings(probes: Sequence[ProbeResult]) -> list[str]:
     return found + [f"{p.name}: {reading}" for p in probes if (reading := read_profile(p.z_by_rank))]
 
 
+def _saturated(z: Sequence[float]) -> bool:
+    return len(z) > 1 and min(z) < Z_SHOWN and max(z) >= 3 and z[0] > 2 * max(z[-1], 1.0)
+
+
+def rank_saturated(profile: Mapping[float, float]) -> bool:
+    """Whether z falls so steeply from the lowest rank multiplier to the highest that a smaller rank would do better."""
+    return _saturated([z for _, z in sorted(profile.items())])
+
+
 def read_profile(z_by_rank: Mapping[str, float]) -> str:
     """One line on the shape of a rank profile (z against nulls of several ranks), or nothing."""
     z = [value for _, value in sorted(z_by_rank.items(), key=lambda item: float(item[0].removeprefix("rank_")))]
@@ -132,6 +141,6 @@ def read_profile(z_by_rank: Mapping[str, float]) -> str:
         return "far above noise of any of these ranks"
     if max(z) < 3:
         return "barely above noise at any rank"
-    if z[0] > 2 * max(z[-1], 1.0):
+    if _saturated(z):
         return "rank-saturated: noise of twice the rank nearly hides it; consider halving r"
     return "rank-stable: the signal does not depend on how strong the noise is"

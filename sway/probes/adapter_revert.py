@@ -110,10 +110,9 @@ def _measure(params: Params, replies: list[_Reply]) -> Measurement:
     cases = [[r for r in telling if r.case is case] for case in params.cases]
     rates = [fmean(r.reverts for r in own) for own in cases if own]
     rows = sorted(telling or replies, key=lambda r: (not r.reverts, r.tuned_gold - r.tuned_base))
+    teach = {"prompt": rows[0].wording[:300], "reference": rows[0].case.gold[:600], "paraphrases": len(replies)}
     evidence = {
-        "prompt": rows[0].wording[:300],
-        "reference": rows[0].case.gold[:600],
-        "paraphrases": len(replies),
+        **teach,
         "left_out": len(replies) - len(telling),
         "reverted": sum(r.reverts for r in telling),
         "replies": fit([_row(r) for r in rows], 4000),
@@ -130,6 +129,7 @@ def _measure(params: Params, replies: list[_Reply]) -> Measurement:
     return Measurement(
         raw=fmean(rates),
         samples=rates,
+        items=[own[0].case.model_dump_json() for own in cases if own],
         bar=math.nextafter(params.assert_revert_rate_lt, 0.0),
         note=f"{silent} of {len(cases)} cases left out: the base answers them already" if silent else "",
         evidence=evidence,

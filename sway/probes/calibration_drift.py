@@ -111,6 +111,7 @@ def _drift(params: Params, counted: list[Scored]) -> Measurement:
     return Measurement(
         raw=fmean(forgotten),
         samples=forgotten,
+        items=[f"{fact.prompt}\0{fact.gold}" for fact, _ in counted],
         bar=params.assert_fraction_regressed_lt,
         checks=(Check("mean_delta", mean_delta, low=params.assert_mean_delta_gte),),
         base_value=fmean(found.base for _, found in counted),

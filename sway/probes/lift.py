@@ -95,3 +95,13 @@ def _terms(section: Section, view: View, max_chars: int) -> list[tuple[float, Re
         for p in section.preferences
         for sign, answer in ((1, p.chosen), (-1, p.rejected))
     ]
+
+
+def teach(section: Section) -> tuple[str, str]:
+    """A question that the section answers, and the answer, for training the adapter again."""
+    if section.kind is SectionKind.PROSE:
+        words = section.content.split()
+        return " ".join(words[:24]), " ".join(words[24:120])
+    if section.kind is SectionKind.INSTRUCTION:
+        return section.probes[0].prompt[:600], section.probes[0].gold[:1200]
+    return section.preferences[0].prompt[:600], section.preferences[0].chosen[:1200]

@@ -91,8 +91,7 @@ def paraphrase_invariance(params: Params, context: Context) -> Asking:
     controls = controls_of(SectionKind.INSTRUCTION, context.controls)
     asked = [q for c in params.cases for p in (c.prompt, *c.paraphrases) for q in both(Chat.ask(p), c.gold)]
     got = yield [*asked, *(q for s in controls for q in questions(s))]
-    found = [lifted(s, got).lift for s in controls]
-    general = max(fmean(found), 0.0)
+    general = max(fmean(found := [lifted(s, got).lift for s in controls]), 0.0)
     lifts = []
     for case in params.cases:
         own, *others = (levels(Chat.ask(p), case.gold, got) for p in (case.prompt, *case.paraphrases))
@@ -103,7 +102,9 @@ def paraphrase_invariance(params: Params, context: Context) -> Asking:
     return Measurement(
         raw=fmean(verbatim),
         samples=verbatim,
-        reference=[x - general for x in found] if general else (),
+        items=[case.model_dump_json() for case in params.cases],
+        reference=[(x - general) * bool(general) for x in found],
+        reference_items=[s.text for s in controls],
         bar=params.min_verbatim_lift,
         checks=_checks(params, ratio),
         base_value=fmean(x.own.base for x in lifts),
@@ -141,10 +142,7 @@ def _evidence(params: Params, lifts: list[_Lifts], ratio: Ratio | None) -> dict[
 
 
 def _row(found: _Lifts, memorize: bool) -> dict[str, Any]:
-    return {
-        "prompt": clip(found.case.prompt),
-        "paraphrase": clip(found.telling(memorize)),
-        "gold": clip(found.case.gold),
-        "verbatim_lift": brief(found.verbatim),
-        "paraphrase_lifts": [brief(x) for x in found.others[:8]],
-    }
+    case, telling = found.case, found.telling(memorize)
+    texts = {"prompt": clip(case.prompt), "paraphrase": clip(telling), "gold": clip(case.gold)}
+    lifts = [brief(x) for x in found.others[:8]]
+    return {**texts, "verbatim_lift": brief(found.verbatim), "paraphrase_lifts": lifts}

@@ -87,6 +87,7 @@ def preference_flip(params: Params, context: Context) -> Asking:
     return Measurement(
         raw=fmean(flipped),
         samples=flipped,
+        items=[m.triple.model_dump_json() for m in wrong],
         bar=params.assert_flip_rate_gte,
         base_value=fmean(m.base > 0 for m in margins),
         tuned_value=fmean(m.tuned > 0 for m in margins),
@@ -106,6 +107,7 @@ def _change(params: Params, margins: Sequence[_Margin], wrong: int, seed: int) -
     return Measurement(
         raw=fmean(changes),
         samples=changes,
+        items=[m.triple.model_dump_json() for m in margins],
         checks=(
             Check("mean_margin_change", fmean(changes), low=0.0),
             Check("triples_the_base_gets_wrong", wrong, low=params.min_triples_for_decision, soft=True),
@@ -141,10 +143,6 @@ def _evidence(worst: Sequence[_Margin], margins: Sequence[_Margin], seed: int) -
 
 
 def _row(found: _Margin) -> dict[str, Any]:
-    return {
-        "prompt": clip(found.triple.prompt),
-        "chosen": clip(found.triple.chosen),
-        "rejected": clip(found.triple.rejected),
-        "margin_base": brief(found.base),
-        "margin_tuned": brief(found.tuned),
-    }
+    triple = found.triple
+    texts = {"prompt": clip(triple.prompt), "chosen": clip(triple.chosen), "rejected": clip(triple.rejected)}
+    return {**texts, "margin_base": brief(found.base), "margin_tuned": brief(found.tuned)}

@@ -27,9 +27,9 @@ from sway.core.errors import SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
 from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
-from sway.core.sections import Section, SectionKind
+from sway.core.sections import SectionKind
 from sway.probes.evidence import brief, clip, fit
-from sway.probes.lift import MAX_CHARS, Lifted, controls_of, lifted, questions
+from sway.probes.lift import MAX_CHARS, Lifted, controls_of, lifted, questions, teach
 
 
 class Params(CommonParams):
@@ -78,11 +78,13 @@ def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list
     order = sorted(range(len(mine)), key=lambda i: contrasts[i])
     rows = [_row(mine[i], control[mine[i].section.kind], contrasts[i]) for i in order]
     summary = {str(kind): {"n": len(found), "mean_lift": brief(control[kind])} for kind, found in others.items()}
-    prompt, reference = _teach(mine[order[0]].section)
+    prompt, answer = teach(mine[order[0]].section)
     return Measurement(
         raw=fmean(contrasts),
         samples=contrasts,
         reference=_doubt(mine, others, control),
+        items=[s.section.text for s in mine],
+        reference_items=[c.section.text for found in others.values() for c in found],
         bar=params.per_section_threshold,
         checks=(Check("passing_section_frac", passing, low=params.assert_passing_section_frac),),
         base_value=fmean(s.base for s in mine),
@@ -90,7 +92,7 @@ def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list
         note=f"{sum(c >= params.per_section_threshold for c in contrasts)} of {len(mine)} sections learned",
         evidence={
             "prompt": prompt,
-            "reference": reference,
+            "reference": answer,
             "passing_section_frac": brief(passing),
             "controls": summary,
             "sections": fit(rows, 6000),
@@ -123,15 +125,5 @@ def _row(found: Lifted, control: float, contrast: float) -> dict[str, Any]:
         "contrast": brief(contrast),
         "base": brief(found.base),
         "tuned": brief(found.tuned),
-        "preview": clip(_teach(section)[0]),
+        "preview": clip(teach(section)[0]),
     }
-
-
-def _teach(section: Section) -> tuple[str, str]:
-    """A question that the section answers, and the answer, for training the adapter again."""
-    if section.kind is SectionKind.PROSE:
-        words = section.content.split()
-        return " ".join(words[:24]), " ".join(words[24:120])
-    if section.kind is SectionKind.INSTRUCTION:
-        return section.probes[0].prompt[:600], section.probes[0].gold[:1200]
-    return section.preferences[0].prompt[:600], section.preferences[0].chosen[:1200]

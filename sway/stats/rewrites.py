@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
-from sway.stats.text import register_shift, synonym_swap
+from sway.stats.text import Perturbation, register_shift, synonym_swap
 
 _FRAMES = (
     "I would like to know: {}",
@@ -20,6 +21,11 @@ _FRAMES = (
     "One more thing. {}",
     "Think first. {}",
 )
+
+_NAME = re.compile(r"(?<=\s)[A-Z][\w']*")
+_FIRST_MARK, _MARKS = 0xE000, 6400
+_MARK = re.compile("[\ue000-\uf8ff]")
+"""Characters that no text has a use for stand for names while words are changed."""
 
 
 def _as_it_is(text: str, rng: Random) -> str:
@@ -41,9 +47,18 @@ def rewrites(text: str, count: int, rng: Random) -> list[str]:
     found: dict[str, None] = {}
     for turn in range(2 * len(_WORDINGS)):
         for frame in frames:
-            wording = _WORDINGS[turn % len(_WORDINGS)](text, rng)
+            wording = _keeping_names(_WORDINGS[turn % len(_WORDINGS)], text, rng)
             if (made := frame.replace("{}", wording)) != text:
                 found.setdefault(made)
             if len(found) >= count:
                 return list(found)
     return list(found)
+
+
+def _keeping_names(wording: Perturbation, text: str, rng: Random) -> str:
+    """The wording with every capitalized word but the first as it was: another name makes another question."""
+    names = list(dict.fromkeys(_NAME.findall(text)))
+    if len(names) > _MARKS or _MARK.search(text):
+        return wording(text, rng)
+    marked = _NAME.sub(lambda name: chr(_FIRST_MARK + names.index(name[0])), text)
+    return _MARK.sub(lambda mark: names[ord(mark[0]) - _FIRST_MARK], wording(marked, rng))

@@ -8,7 +8,8 @@ import pytest
 
 from sway.backends import embed
 from sway.backends.dummy import DummyBackend
-from sway.backends.embed import EmbeddingBackend, embedder_digest, embedder_folder
+from sway.backends.embed import EmbeddingBackend, embedder_digest
+from sway.backends.files import embedder_folder
 from sway.core.model import ModelSpec
 from sway.core.requests import Embed, NextToken
 from sway.core.views import BASE

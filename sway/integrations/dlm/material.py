@@ -14,6 +14,7 @@ from sway.stats.rewrites import rewrites
 
 T = TypeVar("T")
 OPENING_WORDS, PARAGRAPH_WORDS = 8, 16
+LEAD_WORDS = 4
 LONGEST = 4000
 PARAPHRASES = 3
 
@@ -45,24 +46,41 @@ class Material:
 
     @cached_property
     def prompts(self) -> tuple[str, ...]:
-        """Questions, prompts of choices, and the first words of paragraphs, each once."""
-        told = [qa.prompt for qa in self.answered] + [p.prompt for p in self.preferences if len(p.prompt) <= LONGEST]
+        """Questions with their answers begun, prompts of choices, and the first words of paragraphs, each once."""
+        told = [begun(qa) for qa in self.answered] + [p.prompt for p in self.preferences if len(p.prompt) <= LONGEST]
         openings = [" ".join(words[:OPENING_WORDS]) for text in self.prose for words in _paragraphs(text)]
         return tuple(dict.fromkeys([*told, *openings]))
 
     def some_prompts(self, most: int) -> list[str]:
         """Up to `most` prompts: the marked ones, then others from all over the document."""
-        marked = [asked.qa.prompt for asked in self.handle.asked if asked.probe and asked.qa.prompt in self.prompts]
-        first = list(dict.fromkeys(marked))[:most]
+        marked = [begun(asked.qa) for asked in self.handle.asked if asked.probe]
+        first = list(dict.fromkeys(p for p in marked if p in self.prompts))[:most]
         return first + spread([p for p in self.prompts if p not in first], most - len(first))
+
+    def questions(self, most: int) -> list[str]:
+        """Up to `most` questions as somebody would put them."""
+        return [qa.prompt for qa in self._chosen(most)] or spread([p.prompt for p in self.preferences], most)
 
     def cases(self, most: int) -> list[dict[str, Any]]:
         """Up to `most` questions with answer and other wordings of the question."""
-        chosen = self.answered[:most] if any(a.probe for a in self.handle.asked) else spread(self.answered, most)
         return [
             {"prompt": qa.prompt, "gold": qa.gold, "paraphrases": rewrites(qa.prompt, PARAPHRASES, Random(qa.prompt))}
-            for qa in chosen
+            for qa in self._chosen(most)
         ]
+
+    def _chosen(self, most: int) -> list[QA]:
+        marked = any(asked.probe for asked in self.handle.asked)
+        return list(self.answered[:most]) if marked else spread(self.answered, most)
+
+
+def begun(qa: QA) -> str:
+    """A question and the first words of its answer: what comes next is what the document teaches, not how one starts.
+
+    >>> begun(QA(prompt="What is Old Tamsin?", gold="Old Tamsin is the bell of the light."))
+    'What is Old Tamsin? Old Tamsin is the'
+    """
+    words = qa.gold.split()
+    return " ".join([qa.prompt, *words[: min(LEAD_WORDS, len(words) // 2)]])
 
 
 def spread(items: Sequence[T], most: int) -> list[T]:

@@ -85,7 +85,10 @@ def _cluster_kl(m: Material) -> Settings:
 def _multi_turn(m: Material) -> Settings:
     if not _has_chat_template(m.handle.adapter_path):
         raise LeftOut("no chat template is saved beside the adapter, and conversations need one")
-    return {"prompts": _own_prompts(m, MOST_TURNS), **OPTIONAL}
+    questions = m.questions(MOST_TURNS)
+    if not questions:
+        raise LeftOut("the document holds no question to open a conversation with")
+    return {"prompts": questions, **OPTIONAL}
 
 
 def _has_chat_template(folder: Path | None) -> bool:
