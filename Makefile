@@ -38,8 +38,9 @@ check: $(VENV)/lint test ## What CI runs: the tests, ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/test ## Measure: batched against one at a time, in one run
+bench: $(VENV)/test ## Measure: batched against one at a time, in one run; and how often comparisons are wrong
 	$(BIN)/python -m benchmarks.batching
+	$(BIN)/python -m benchmarks.comparison
 
 docs: $(VENV)/test ## Rewrite the generated blocks of the documentation
 	$(BIN)/python tests/generate_docs.py

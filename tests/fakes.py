@@ -8,10 +8,13 @@ import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
+from sway.core.errors import SkipProbe
 from sway.core.measurement import Measurement
 from sway.core.probe import Context, Probe
 from sway.core.requests import (
@@ -63,6 +66,18 @@ def drive(
         answers = Answers(found, draw)
 
 
+CASES = Path(__file__).parent / "cases"
+
+
+def required(probe: Probe) -> dict[str, Any]:
+    """What a spec must give a probe, as its first case gives it."""
+    names = [name for name, field in probe.params.model_fields.items() if field.is_required()]
+    if not names:
+        return {}
+    case = yaml.safe_load((CASES / f"{probe.kind}.yml").read_text(encoding="utf-8"))[0]
+    return {name: case["params"][name] for name in names}
+
+
 def refuse(request: Request[Any]) -> Answer:
     """An answerer for probes that must ask nothing."""
     raise AssertionError(f"asked {request}")
@@ -104,14 +119,16 @@ class World:
     """A made-up model and adapter.
 
     `shift` gives how far the next token moves at each multiple of the adapter, `spread` how much that
-    varies over prompts (a share). Texts that hold one of `own` gain `own_lift` nats a token, others
-    `other_lift`, give or take `noise`. The first `recall[...]` of a completion's 20 tokens are greedy:
-    "base" for the base, "tuned" after an opening in `openings`, "changed" after any other.
+    varies over prompts (a share). The base gives any text `level` nats a token. Texts that hold one of
+    `own` gain `own_lift` nats a token, others `other_lift`, give or take `noise`. The first `recall[...]`
+    of a completion's 20 tokens are greedy: "base" for the base, "tuned" after an opening in `openings`,
+    "changed" after any other.
 
     The next token's shift is multiplied by `own_shift` on prompts that hold one of `own`, halves with every
     `fade` tokens of context and with every `turn_fade` user turns after the first. `says` lists what the
     "base", the "tuned" model and a "null" reply (a null as the tuned model where it has no list); a reply is
-    chosen by the prompt, and {prompt} in it stands for the last message. Embeddings are bags of words.
+    chosen by the prompt, and {prompt} in it stands for the last message. Embeddings are bags of words, if `embeds`;
+    without, who asks for one is skipped.
     """
 
     shift: Mapping[float, float] = field(default_factory=lambda: {0.0: 0.0, 1.0: 0.0})
@@ -120,12 +137,14 @@ class World:
     own_lift: float = 0.0
     other_lift: float = 0.0
     noise: float = 0.0
+    level: float = -3.0
     recall: Mapping[str, float] = field(default_factory=dict)
     openings: tuple[str, ...] = ()
     own_shift: float = 1.0
     fade: float = math.inf
     turn_fade: float = math.inf
     says: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    embeds: bool = True
 
     def __call__(self, request: Request[Any]) -> Answer:
         """The answer to any question."""
@@ -136,6 +155,8 @@ class World:
         if isinstance(request, Generation):
             return self._reply(request)
         if isinstance(request, Embed):
+            if not self.embeds:
+                raise SkipProbe("there is no sentence model")
             return bag_of_words(request.text)
         if isinstance(request, RollingLogprob):
             return self._score(request.view, request.text, 0.0)
@@ -166,7 +187,7 @@ class World:
     def _score(self, view: View, text: str, recall: float) -> SpanScore:
         mine = any(mark in text for mark in self.own)
         lift = (self.own_lift if mine else self.other_lift) + self.noise * jitter(text)
-        level = -3.0 + 0.3 * jitter("base", text) + (0.0 if view.is_base else view.scale * lift)
+        level = self.level + 0.3 * jitter("base", text) + (0.0 if view.is_base else view.scale * lift)
         return SpanScore(np.full(20, level), np.arange(20) < round(20 * recall))
 
 

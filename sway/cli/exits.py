@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import click
 
-from sway.core.errors import NoOpError, PreflightError, SpecError, SwayError
+from sway.core.errors import Interrupted, NoOpError, PreflightError, SpecError, SwayError
 from sway.core.exits import Exit
 
 __all__ = ["Exit", "handled"]
@@ -21,9 +21,8 @@ def handled(command: Callable[[], object]) -> int:
         _flush()
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
-        return Exit.INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as ended:
+        return _interrupted(ended)
     except BrokenPipeError:
         return _reader_gone()
     except SystemExit as leaving:
@@ -35,6 +34,13 @@ def handled(command: Callable[[], object]) -> int:
     except Exception as fault:  # noqa: BLE001 - whatever it is, the user gets one line and no verdict
         return _unexpected(fault)
     return result if isinstance(result, int) else Exit.PASS
+
+
+def _interrupted(ended: BaseException) -> int:
+    """Say what was kept; click puts an exception of its own in the place of the one that says so."""
+    told = next((e for e in (ended, ended.__cause__, ended.__context__) if isinstance(e, Interrupted)), None)
+    _say(str(told or "interrupted"))
+    return Exit.INTERRUPTED
 
 
 def _flush() -> None:

@@ -15,7 +15,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "dlm": {"document-language-model": "0.10"},
     "viz": {"matplotlib": "3.8"},
     "serve": {"fastapi": "0.110", "uvicorn": "0.29", "httpx": "0.27"},
-    "pytest": {"pytest": "8"},
+    "pytest": {"pytest": "8", "filelock": "3.12"},
     "api": {"httpx": "0.27", "tenacity": "8.3"},
     "watch": {"watchfiles": "0.22"},
     "github": {"pygithub": "2.3"},

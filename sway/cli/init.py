@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +21,13 @@ from sway.core.errors import SwayError
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def init(adapter: Path, output: Path, base: str | None, sections: Path | None, force: bool) -> None:
     """Write a spec for the adapter in the folder ADAPTER (default: this folder)."""
-    from sway.suite.files import exists
+    from sway.cli.output import check_new
     from sway.suite.loader import spec_from_text
 
-    if exists(output) and not force:
-        raise SwayError("there is a file already", where=str(output), mend="choose another with -o, or add --force")
-    if not exists(output.parent) or not output.parent.is_dir():
-        raise SwayError("there is no such folder", where=str(output.parent), mend="make it, or choose another with -o")
-    text = render(_Starter(adapter, output, base, sections))
-    spec_from_text(text, path=output)
+    check_new(output, force)
+    starter = _Starter(adapter, output, base, sections)
+    loaded = spec_from_text(render(starter), path=output)
+    text = render(starter, {s.kind.value for s in loaded.sections})
     try:
         output.write_text(text, encoding="utf-8")
     except OSError as fault:
@@ -56,8 +55,8 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111 - these raise for no path
 
 
-def render(starter: _Starter) -> str:
-    """The text of the spec.
+def render(starter: _Starter, kinds: Collection[str] = ()) -> str:
+    """The text of the spec. `kinds` are those of the sections: some probes ask about one kind alone.
 
     Raises:
         SwayError: the adapter cannot be read, or names no base and none is given.
@@ -77,6 +76,7 @@ def render(starter: _Starter) -> str:
             base=_base(starter, folder),
             adapter=starter.relative(folder),
             sections=starter.relative(starter.sections) if starter.sections else None,
+            kinds=kinds,
             prompts=[_quoted(p) for p in check_prompts()],
             has_state=(folder / STATE_FILE).is_file(),
             has_log=_has_log(folder),

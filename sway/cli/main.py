@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib import import_module
 
 import click
@@ -12,12 +13,22 @@ from sway.cli.exits import handled
 COMMANDS = {
     "run": ("sway.cli.run:run", "Measure a suite and show the report."),
     "gate": ("sway.cli.gate:gate", "Pass or fail, as an exit code."),
+    "report": ("sway.cli.report:report", "A saved report again, in any format."),
+    "compare": ("sway.cli.compare:compare_reports", "Is a run worse than another? From their JSON reports."),
+    "diff": ("sway.cli.diff:diff", "Is one adapter worse than another? Both are asked in one run."),
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
     "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),
+    "autogen": ("sway.cli.autogen:autogen", "Write a spec from a trained .dlm document."),
+    "pack": ("sway.cli.pack:pack", "Put a spec and all that it reads into one file."),
+    "unpack": ("sway.cli.unpack:unpack", "Take a packed spec apart, and say how to run it."),
+    "watch": ("sway.cli.watch:watch", "Judge every new version of an adapter as it appears."),
+    "mine": ("sway.cli.mine:mine", "Find prompts that a suite should ask."),
+    "convert-adapter": ("sway.cli.convert_adapter:convert_adapter", "Write an adapter as another runtime loads it."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
-    "explain": ("sway.cli.probes:explain", "What a probe measures, and its parameters."),
+    "explain": ("sway.cli.probes:explain", "What a probe measures, or what a report means."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
+    "serve": ("sway.cli.serve:serve", "Keep models loaded and answer over HTTP."),
     "doctor": ("sway.cli.doctor:doctor", "What is installed, and what is missing."),
 }
 """Name: where the command is, and its short help, so that `--help` need not load it."""
@@ -65,4 +76,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with the code that `sway.core.exits` defines."""
+    signal.signal(signal.SIGTERM, _interrupt)
     raise SystemExit(handled(lambda: cli.main(prog_name="sway", standalone_mode=False)))
+
+
+def _interrupt(*_: object) -> None:
+    """End as Ctrl-C does, so that what was measured is kept: CI runners and containers stop with SIGTERM."""
+    raise KeyboardInterrupt

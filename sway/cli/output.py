@@ -27,6 +27,16 @@ def check_target(path: Path, *inputs: Path) -> None:
         raise _unwritable(path, fault) from None
 
 
+def check_new(path: Path, force: bool = False) -> None:
+    """Raise `SwayError` if a file is there already, unless it may be replaced, or if its folder is not."""
+    from sway.suite.files import exists
+
+    if exists(path) and not force:
+        raise SwayError("there is a file already", where=str(path), mend="choose another with -o, or add --force")
+    if not exists(path.parent) or not path.parent.is_dir():
+        raise SwayError("there is no such folder", where=str(path.parent), mend="make it, or choose another with -o")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Replace the file that `path` leads to in one step; a pipe or a device is written to as it is.
 

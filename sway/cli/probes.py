@@ -9,6 +9,7 @@ import click
 
 from sway.core.errors import SwayError
 from sway.core.probe import Probe
+from sway.suite.files import exists
 from sway.suite.problems import nearest
 from sway.suite.registry import Registry, standard
 
@@ -67,13 +68,19 @@ def _table(probes: list[Probe]) -> None:
     console().print(table)
 
 
-@click.command(short_help="What a probe measures, and its parameters.")
-@click.argument("probe")
+@click.command(short_help="What a probe measures, or what a report means.")
+@click.argument("probe", metavar="PROBE | REPORT")
 def explain(probe: str) -> None:
-    """Explain PROBE: what it measures, what it can and cannot tell you, and every parameter with its default."""
+    """Explain PROBE: what it measures, what it can and cannot tell you, and every parameter with its default.
+
+    Or explain REPORT, a JSON report that sway wrote: what each number means, what shifted most, and what to try.
+    """
     known = standard()
+    if probe not in known and _names_a_file(probe):
+        _explain_report(Path(probe))
+        return
     if probe not in known:
-        raise _unknown(probe, known)
+        raise SwayError(f"there is no probe {probe!r}", mend=nearest(probe, known))
     found = known[probe]
     need = "needs the model" if found.needs_model else "reads files only"
     calibrated = "calibrated against null adapters" if found.calibrated else "not calibrated"
@@ -82,10 +89,17 @@ def explain(probe: str) -> None:
     _parameters(found)
 
 
-def _unknown(name: str, known: Registry) -> SwayError:
-    if name.lower().endswith(".json") or Path(name).suffix:
-        return SwayError("explain takes the name of a probe, not a report", where=name, mend="see: sway list-probes")
-    return SwayError(f"there is no probe {name!r}", mend=nearest(name, known))
+def _names_a_file(name: str) -> bool:
+    return exists(Path(name)) or bool(Path(name).suffix) or "/" in name
+
+
+def _explain_report(path: Path) -> None:
+    from sway.cli.console import console
+    from sway.report.explanation import explain as show
+    from sway.report.reading import read_report
+    from sway.report.summary import summarize
+
+    show(summarize(read_report(path)), console())
 
 
 def _parameters(probe: Probe) -> None:

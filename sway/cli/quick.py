@@ -12,6 +12,8 @@ from sway.suite.loader import spec_from_data
 from sway.suite.spec import LoadedSpec
 
 MAX_PROMPT_BYTES = 100_000
+FACTS = {"items_limit": 10, "assert_fraction_regressed_lt": 0.3, "assert_mean_delta_gte": -1.0}
+"""Ten facts, and margins that chance alone does not take a harmless adapter across with so few."""
 
 
 def quick_suite(adapter: Adapter, base: str | None, prompts: Path | None) -> LoadedSpec:
@@ -27,6 +29,7 @@ def quick_suite(adapter: Adapter, base: str | None, prompts: Path | None) -> Loa
     suite: list[dict[str, Any]] = [
         {"name": "null_adapter", "kind": "null_adapter"},
         {"name": "delta_kl", "kind": "delta_kl", "prompts": _prompts(prompts)},
+        {"name": "calibration_drift", "kind": "calibration_drift", **FACTS},
         {"name": "external_perplexity", "kind": "external_perplexity", "chunk_chars": 512, "max_chunks": 10},
     ]
     models = {"base": {"base": base}, "ft": {"base": base, "adapter": str(adapter.folder.absolute())}}

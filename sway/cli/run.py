@@ -8,11 +8,14 @@ import click
 from rich import box
 from rich.table import Table
 
+from sway.cli.against import baseline, check_shared, checked, held_against, show_against
 from sway.cli.console import console
+from sway.cli.reports import outputs
 from sway.cli.session import judge_spec, judging, parse_weights, report
 from sway.core.text import printable
 from sway.engine.plan import Forecast, Options, forecast, make_plan
 from sway.engine.score import merge_weights
+from sway.report.baseline import read_side
 from sway.suite.loader import load_spec
 from sway.suite.spec import LoadedSpec
 
@@ -22,16 +25,22 @@ from sway.suite.spec import LoadedSpec
 @judging
 @click.option("--only", default="", metavar="NAMES", help="Comma-separated probes to run.")
 @click.option("--skip", default="", metavar="NAMES", help="Comma-separated probes to leave out.")
+@baseline
 @click.option("--dry-run", is_flag=True, help="Show what would be asked; load no model.")
+@click.option(
+    "--serve-url", envvar="SWAY_SERVE_URL", metavar="URL", help="Have a sway serve run it; or SWAY_SERVE_URL."
+)
 def run(
     spec: Path,
     weights: str,
     thorough: bool,
     threads: int | None,
-    json_path: Path | None,
     only: str,
     skip: str,
+    baseline: Path | None,
     dry_run: bool,
+    serve_url: str | None,
+    **paths: Path | None,
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
@@ -39,7 +48,18 @@ def run(
     if dry_run:
         show_plan(loaded, options)
         return
-    report(*judge_spec(loaded, options, json_path=json_path), json_path)
+    wanted = outputs(paths)
+    before = read_side(baseline) if baseline else None
+    check_shared(before, [entry.kind for entry in loaded.spec.suite])
+    if serve_url:
+        from sway.cli.served import judge_served
+
+        result, decision = judge_served(loaded, options, serve_url, wanted)
+    else:
+        result, decision = judge_spec(loaded, options, outputs=wanted)
+    report(result, decision, wanted)
+    if before:
+        show_against(checked(held_against(before, result, None)))
 
 
 def _names(text: str) -> tuple[str, ...]:

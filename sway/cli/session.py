@@ -5,23 +5,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from sway import backends
-from sway.backends.interface import Backend
+from sway.backends.shelf import Shelf
 from sway.cli.console import console, is_terminal
-from sway.cli.output import check_target, write_atomically
+from sway.cli.reports import Outputs, reporting
+from sway.core import folders
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
+from sway.engine.build import build
 from sway.engine.gate import Decision, FailOn, decide
+from sway.engine.kept import Ledger
 from sway.engine.plan import Options
 from sway.engine.progress import Progress as EngineProgress
 from sway.engine.run import run_suite
-from sway.report import json_report
+from sway.report.json_report import to_report
 from sway.report.summary import summarize
 from sway.report.terminal import show
 from sway.suite.spec import LoadedSpec
@@ -31,12 +33,12 @@ JUDGING = (
     click.option("--weights", default="", metavar="K=V,...", help="Category weights, merged with the spec's."),
     click.option("--thorough", is_flag=True, help="99 nulls in place of 19, where the spec does not say."),
     click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: physical cores."),
-    click.option("-j", "--json", "json_path", type=click.Path(path_type=Path), help="Write the JSON report here."),
 )
 
 
 def judging(command: Command) -> Command:
     """The options of every command that judges."""
+    command = reporting(command)
     for option in reversed(JUDGING):
         command = option(command)
     return command
@@ -59,33 +61,35 @@ def parse_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def build(loaded: LoadedSpec, options: Options) -> Backend:
-    """Load the model that a spec names."""
-    models, differential = loaded.spec.models, loaded.spec.defaults.differential
-    return backends.build(models.base, models.ft, differential=differential, threads=options.threads)
-
-
 def judge_spec(
     loaded: LoadedSpec,
     options: Options,
     *,
     threshold: float = 0.0,
     fail_on: FailOn = FailOn.FAIL,
-    json_path: Path | None = None,
+    outputs: Outputs | None = None,
+    shelf: Shelf[Any] | None = None,
+    ledger: Ledger | None = None,
 ) -> tuple[SuiteResult, Decision]:
-    """Run the suite with progress shown, and decide. A `json_path` that cannot be written is refused first."""
-    if json_path is not None:
-        check_target(json_path, loaded.path)
+    """Run the suite with progress shown, and decide. An output that cannot be written is refused first.
+
+    Commands of several runs give the `shelf` that keeps their base and the `ledger` that keeps their answers.
+    """
+    if outputs is not None:
+        outputs.check(loaded.path)
+    ledger = ledger or Ledger(folders.kept_answers())
     with shown_progress() as progress:
-        result = run_suite(loaded, options, build=build, progress=progress)
+        make = partial(build, shelf=shelf)
+        result = run_suite(loaded, options, build=make, progress=progress, ledger=ledger)
     return result, decide(result, threshold=threshold, fail_on=fail_on)
 
 
-def report(result: SuiteResult, decision: Decision, json_path: Path | None = None) -> None:
-    """Write the JSON report if a path was given, then print: a reader of the print may leave early."""
-    if json_path is not None:
-        write_atomically(json_path, json_report.render(result, decision))
-    show(summarize(result, decision), console())
+def report(result: SuiteResult, decision: Decision, outputs: Outputs | None = None) -> None:
+    """Write the reports that were asked for, then print: a reader of the print may leave early."""
+    made = to_report(result, decision)
+    if outputs is not None:
+        outputs.write(made)
+    show(summarize(made), console())
 
 
 @contextmanager

@@ -75,6 +75,10 @@ class NoOpError(SwayError):
     """The adapter provably changes nothing."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """The user, or the system, has ended the command; the message says what was kept."""
+
+
 class RequestError(Exception):
     """One question could not be answered; those who asked it are told, the rest of the batch goes on."""
 

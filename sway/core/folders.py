@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+"""The sentence model that is used where no other is named."""
+
 
 def _expanded(path: str) -> Path:
     """The path with `~` expanded; as it is where the user has no home, as in some containers."""
@@ -33,6 +36,11 @@ def null_statistics() -> Path | None:
     if os.environ.get("XDG_CACHE_HOME"):
         return writable(user_cache() / "dlm-sway" / "null-stats")
     return writable(_expanded("~/.dlm-sway/null-stats"))
+
+
+def kept_answers() -> Path | None:
+    """What interrupted runs were answered so far; None without a home."""
+    return writable(user_cache() / "dlm-sway" / "answers")
 
 
 def converted_adapters() -> Path:

@@ -51,9 +51,12 @@ class Measurement:
     `raw` is the statistic. `samples` (n,) are its parts, a prompt or a section each, whose mean is
     `raw`; `reference` (m,) are mean-zero residuals of what the samples were contrasted with, which
     add their own uncertainty. `bar` is the least effect that counts (superiority) or the most harm
-    that is borne (non-inferiority), in the unit of `raw`. `checks` are further bounds. `note` is a
+    that is borne (non-inferiority), in the unit of `raw`; without one, a broken check alone decides, for a probe
+    that has nothing to claim. `checks` are further bounds. `note` is a
     clause for the message. `evidence` must be JSON-ready. `measures` and `unit` are set where this
-    measurement is of something else than the probe declares, for want of what that needs.
+    measurement is of something else than the probe declares, for want of what that needs. `items` (n,) and
+    `reference_items` (m,) say what each sample was asked about, such as the prompt's text: two runs are paired
+    where these are equal.
     """
 
     raw: float
@@ -67,3 +70,5 @@ class Measurement:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     measures: str = ""
     unit: str = ""
+    items: Sequence[str] = ()
+    reference_items: Sequence[str] = ()

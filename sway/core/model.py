@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Kind = Literal["hf", "mlx", "api", "dummy", "custom"]
 DType = Literal["auto", "fp16", "bf16", "fp32"]
+
+
+def _as_text(path: Any) -> Any:
+    return os.fspath(path) if isinstance(path, os.PathLike) else path
 
 
 class ModelSpec(BaseModel):
@@ -17,7 +22,9 @@ class ModelSpec(BaseModel):
 
     kind: Kind = Field(default="hf", description="Which backend loads the model.")
     base: str = Field(min_length=1, description="Hub id or folder of the base model.")
-    adapter: str | None = Field(default=None, description="Adapter folder, relative to the spec.")
+    adapter: Annotated[str | None, BeforeValidator(_as_text)] = Field(
+        default=None, description="Adapter folder, relative to the spec."
+    )
     dtype: DType = Field(default="auto", description="auto is fp32 on CPU and bf16 on CUDA.")
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps.")
     trust_remote_code: bool = Field(default=False, description="Run code that the model repository ships.")

@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sway.core.folders import MINILM
 from sway.core.measurement import Category, Claim, Measurement
 from sway.core.requests import Answers, Request
 from sway.core.sections import Section
@@ -46,6 +47,16 @@ class DivergenceParams(Params):
     def support(self, context: Context) -> int:
         """How many of the base's likeliest tokens make the support."""
         return self.top_k or context.top_k
+
+
+class EmbeddingParams(Params):
+    """Parameters of probes that compare texts by their meaning."""
+
+    embedding_model: str = Field(
+        default=MINILM,
+        min_length=1,
+        description="A sentence model: a name on the hub, or a folder.",
+    )
 
 
 @dataclass(frozen=True)

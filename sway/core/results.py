@@ -45,8 +45,34 @@ class NullSummary:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What the samples were asked about, so that two runs can be paired.
+
+    `keys` (n,) are digests, one a sample. `reference` (m,) and `reference_keys` are those of what the samples
+    were contrasted with. `settings` are the parameters that the statistic depends on.
+    """
+
+    keys: tuple[str, ...] = ()
+    reference: tuple[float, ...] = ()
+    reference_keys: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Digests:
+    """SHA-256 of the base, of the adapter, and of the suite without its models; empty where unknown."""
+
+    base: str = ""
+    adapter: str = ""
+    suite: str = ""
+
+
+@dataclass(frozen=True)
 class ProbeResult:
-    """One probe, judged. `ci_95` and `effect_vs_null` are absent where they cannot be formed."""
+    """One probe, judged. `ci_95` and `effect_vs_null` are absent where they cannot be formed.
+
+    `line` is where it stands in the spec, for a spec that was read from a file.
+    """
 
     name: str
     kind: str
@@ -60,6 +86,7 @@ class ProbeResult:
     better: Literal["higher", "lower"] = "higher"
     required: bool = True
     weight: float = 1.0
+    line: int | None = None
     score: float | None = None
     raw: float | None = None
     bar: float | None = None
@@ -69,6 +96,7 @@ class ProbeResult:
     ft_value: float | None = None
     ci_95: Interval | None = None
     samples: tuple[float, ...] = ()
+    asked: Asked = Asked()
     null: NullSummary | None = None
     effect_vs_null: float | None = None
     z_by_rank: Mapping[str, float] = field(default_factory=dict)
@@ -161,3 +189,4 @@ class SuiteResult:
     alpha: float
     omnibus_p: float | None = None
     notes: tuple[str, ...] = ()
+    digests: Digests = Digests()

@@ -57,7 +57,11 @@ class Section(_Record):
             need = {"prose": "content", "instruction": "probes", "preference": "preferences"}[self.kind]
             raise ValueError(f"a section of kind {self.kind} needs {need}")
         if not self.id:
-            parts = (p.model_dump_json() for p in (*self.probes, *self.preferences))
-            text = "\0".join([self.kind, self.content, *parts])
-            object.__setattr__(self, "id", hashlib.sha256(text.encode()).hexdigest()[:16])
+            object.__setattr__(self, "id", hashlib.sha256(self.text.encode()).hexdigest()[:16])
         return self
+
+    @property
+    def text(self) -> str:
+        """All that it says, in one string: equal for sections that differ in name alone."""
+        parts = (p.model_dump_json() for p in (*self.probes, *self.preferences))
+        return "\0".join([self.kind, self.content, *parts])

@@ -20,12 +20,12 @@ def folder() -> Path:
 
 @cache
 def environment() -> Environment:
-    """The one environment: HTML is escaped, an undefined name is an error, blocks leave no blank lines."""
+    """The one environment: HTML and XML are escaped, an undefined name is an error, blocks leave no blank lines."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     return Environment(
         loader=FileSystemLoader(folder()),
-        autoescape=select_autoescape(["html", "html.j2"]),
+        autoescape=select_autoescape(["html", "html.j2", "xml", "xml.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -7,8 +7,9 @@ deduplicated and batched as one.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,14 +58,21 @@ class Task:
 
 @dataclass
 class Store:
-    """Every answer of a run. A question is sent to the backend once, whoever asks and however often."""
+    """Every answer of a run. A question is sent to the backend once, whoever asks and however often.
+
+    `known` holds answers of an earlier, interrupted run, by `question_key`.
+    """
 
     found: dict[Request[Any], Answer | Failure] = field(default_factory=dict)
     costs: dict[Request[Any], Cost] = field(default_factory=dict)
+    known: Mapping[str, Answer] = field(default_factory=dict)
 
     def missing(self, tasks: Iterable[Task]) -> list[Request[Any]]:
         """The distinct questions of a round that have no answer yet."""
-        return list(dict.fromkeys(q for task in tasks for q in task.asked if q not in self.found))
+        asked = list(dict.fromkeys(q for task in tasks for q in task.asked if q not in self.found))
+        if self.known:
+            self.found |= {q: self.known[key] for q in asked if (key := question_key(q)) in self.known}
+        return [q for q in asked if q not in self.found]
 
     def fill(self, requests: Sequence[Request[Any]], backend: Backend, progress: Progress) -> None:
         """Have the backend answer all of `requests`. One that it passes over becomes a failure."""
@@ -74,6 +82,11 @@ class Store:
             progress.advance(done, len(requests))
         for request in requests:
             self.found.setdefault(request, Failure("the backend gave no answer"))
+
+
+def question_key(request: Request[Any]) -> str:
+    """A digest of a question, equal for equal questions in every process."""
+    return hashlib.sha256(repr(request).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def run_rounds(tasks: Sequence[Task], backend: Backend | None, progress: Progress, store: Store | None = None) -> Store:
@@ -109,6 +122,6 @@ def _share_cost(tasks: Sequence[Task], store: Store) -> None:
     """Split the cost of each question evenly between those who asked it this round. Asked again, it costs nothing."""
     askers = Counter(q for task in tasks for q in set(task.asked))
     for task in tasks:
-        shares = (store.costs[q].share(askers[q]) for q in set(task.asked) if q in store.costs)
+        shares = (store.costs[q].share(askers[q]) for q in dict.fromkeys(task.asked) if q in store.costs)
         task.cost = sum(shares, task.cost)
     store.costs.clear()

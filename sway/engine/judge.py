@@ -125,13 +125,15 @@ def _claim(
     entry: Entry, found: Measurement, calibration: Calibration | None, interval: Interval | None, alpha: float
 ) -> tuple[Verdict, Reason]:
     superiority = entry.probe.claim is Claim.SUPERIORITY
+    checked, reason = by_checks(found.checks)
+    if found.bar is None and checked is not Verdict.PASS:
+        return checked, reason
     if superiority and not _beats_noise(entry, calibration, alpha):
         return Verdict.FAIL, Reason.NOISE
     sign = 1.0 if entry.probe.better == "higher" else -1.0
     bar = -math.inf if found.bar is None else sign * found.bar
     if sign * found.raw < bar:
         return Verdict.FAIL, Reason.NEGLIGIBLE if superiority else Reason.HARM
-    checked, reason = by_checks(found.checks)
     if checked is Verdict.FAIL:
         return checked, reason
     if not _near_end(interval, sign) >= bar:

@@ -13,8 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from sway.backends.embed import embedder_digest
 from sway.backends.interface import Identity
-from sway.core.probe import Context, Params, Probe
+from sway.core.probe import Context, EmbeddingParams, Params, Probe
 from sway.core.views import NullDraw, NullFamily
 
 FORMAT = 1
@@ -49,14 +50,28 @@ class NullSettings:
 def cache_key(identity: Identity, numerics: str, probe: Probe, params: Params, context: Context) -> str | None:
     """SHA-256 of all that decides a null's statistic, or None where the model's content is unknown.
 
+    The adapter's own digest starts the key, so that what belongs to one adapter can be found.
     `numerics` names what rounds the numbers: device, dtype, versions.
     """
-    if not (identity.base_digest and identity.adapter_digest):
+    contents = [identity.base_digest, identity.adapter_digest]
+    if isinstance(params, EmbeddingParams):
+        contents.append(embedder_digest(params.embedding_model))
+    if not all(contents):
         return None
     texts = [s.model_dump_json() for s in (*context.sections, *context.controls)]
-    parts = [str(FORMAT), identity.base_digest, identity.adapter_digest, numerics, probe.kind]
-    parts += [params.model_dump_json(exclude={"assert_z_gte"}), str(context.seed), str(context.top_k), *texts]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    parts = [str(FORMAT), *contents, numerics, probe.kind]
+    parts += [
+        params.model_dump_json(exclude={"assert_z_gte", "embedding_model"}),
+        str(context.seed),
+        str(context.top_k),
+        *texts,
+    ]
+    return f"{adapter_prefix(identity.adapter_digest)}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()}"
+
+
+def adapter_prefix(digest: str) -> str:
+    """What the key of every statistic for an adapter starts with."""
+    return digest[:16]
 
 
 class NullCache:

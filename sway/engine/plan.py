@@ -23,13 +23,14 @@ from sway.suite.spec import LoadedSpec
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line adds to a spec. `only` and `skip` name probes."""
+    """What the command line adds to a spec. `only` and `skip` name probes; `nulls` False draws no null adapter."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     weights: Mapping[str, float] = field(default_factory=dict)
     thorough: bool = False
     threads: int | None = None
+    nulls: bool = True
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _skipped(entry: Entry, why: str) -> ProbeResult:
 def _null_settings(params: NullParams, options: Options) -> NullSettings:
     runs = params.runs or (THOROUGH_RUNS if options.thorough else DEFAULT_RUNS)
     return NullSettings(
-        runs=runs,
+        runs=runs if options.nulls else 0,
         seed=params.seed_base,
         family=params.family,
         init_scale=params.init_scale,

@@ -12,28 +12,32 @@ from sway.backends.embed import EmbeddingBackend
 from sway.backends.interface import Backend, Identity
 from sway.core import folders
 from sway.core.errors import NoOpError, PreflightError, RequestError, SkipProbe
-from sway.core.measurement import Category, Claim, Measurement
+from sway.core.measurement import Category, Measurement
 from sway.core.results import (
     NOTHING,
     BackendStats,
     Cost,
     Determinism,
     DeterminismReport,
+    Digests,
     ProbeResult,
     SuiteResult,
 )
 from sway.core.verdicts import Reason, Verdict
 from sway.engine.ask import Task, run_rounds
+from sway.engine.baseline import baseline_row, omnibus_p
 from sway.engine.judge import Entry, Nulls, judge
+from sway.engine.kept import Ledger
 from sway.engine.nulls import NullCache, cache_key
+from sway.engine.pairing import asked, suite_digest
 from sway.engine.plan import Options, Plan, make_plan
 from sway.engine.progress import Progress, Silent
 from sway.engine.score import compose, merge_weights
-from sway.stats.calibration import max_t
 from sway.suite.spec import LoadedSpec
 
 Build = Callable[[LoadedSpec, Options], Backend]
 PREFLIGHT = "__preflight__"
+NOBODY = Identity("", "")
 NO_MODEL = DeterminismReport(Determinism.STRICT, 0, ("no model was run",))
 
 
@@ -44,12 +48,18 @@ class _Session:
     probes: tuple[ProbeResult, ...]
     determinism: DeterminismReport
     stats: BackendStats | None = None
-    base_id: str = ""
-    adapter_id: str = ""
+    identity: Identity = NOBODY
 
 
-def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: Progress | None = None) -> SuiteResult:
-    """Run every probe of the suite that the options leave in.
+def run_suite(
+    loaded: LoadedSpec,
+    options: Options,
+    *,
+    build: Build,
+    progress: Progress | None = None,
+    ledger: Ledger | None = None,
+) -> SuiteResult:
+    """Run every probe of the suite that the options leave in. A `ledger` keeps the answers if it is interrupted.
 
     Raises:
         SwayError: the spec, the adapter or the backend cannot be used at all.
@@ -60,13 +70,15 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
     plan = make_plan(loaded, options)
     alpha = loaded.spec.defaults.alpha
     disk = _judge_disk(plan, alpha)
-    session = _ask_model(plan, loaded, options, build, progress, alpha) if plan.model else _Session((), NO_MODEL)
-    probes = _in_order(plan, [*disk, *session.probes, *plan.left_out])
+    session = _Session((), NO_MODEL)
+    if plan.model:
+        session = _ask_model(plan, lambda: build(loaded, options), progress, ledger or Ledger(None), alpha)
+    probes = _in_order(plan, loaded, [*disk, *session.probes, *plan.left_out])
     return SuiteResult(
         sway_version=__version__,
         spec_path=str(loaded.path),
-        base_model_id=session.base_id or loaded.spec.models.ft.base,
-        adapter_id=session.adapter_id or str(loaded.spec.models.ft.adapter or ""),
+        base_model_id=session.identity.base_id or loaded.spec.models.ft.base,
+        adapter_id=session.identity.adapter_id or str(loaded.spec.models.ft.adapter or ""),
         started_at=started,
         finished_at=datetime.now(UTC),
         determinism=session.determinism,
@@ -74,7 +86,8 @@ def run_suite(loaded: LoadedSpec, options: Options, *, build: Build, progress: P
         score=compose(probes, weights, loaded.spec.defaults.coverage_threshold),
         probes=tuple(probes),
         alpha=alpha,
-        omnibus_p=_omnibus(probes, plan.nulls.runs),
+        omnibus_p=omnibus_p(probes, plan.nulls.runs),
+        digests=Digests(session.identity.base_digest, session.identity.adapter_digest, suite_digest(loaded.spec)),
     )
 
 
@@ -91,13 +104,11 @@ def _outcome(task: Task) -> Measurement | SkipProbe | Exception:
     return task.outcome or RuntimeError("the probe did not finish")
 
 
-def _ask_model(
-    plan: Plan, loaded: LoadedSpec, options: Options, build: Build, progress: Progress, alpha: float
-) -> _Session:
+def _ask_model(plan: Plan, build: Callable[[], Backend], progress: Progress, ledger: Ledger, alpha: float) -> _Session:
     """Load the model, ask, judge. What ends the whole judgement becomes one `__preflight__` row."""
     progress.stage("loading the model")
     try:
-        backend = EmbeddingBackend(build(loaded, options))
+        backend = EmbeddingBackend(build())
     except (PreflightError, NoOpError) as fault:
         return _Session((_preflight_row(fault),), NO_MODEL)
     try:
@@ -105,11 +116,11 @@ def _ask_model(
         identity = backend.identity()
         try:
             backend.preflight()
-            probes, costs = _ask_all(plan, backend, identity, progress, alpha)
+            probes, costs = _ask_all(plan, backend, identity, progress, ledger, alpha)
         except PreflightError as fault:
             probes, costs = [_preflight_row(fault)], {}
         stats = replace(backend.stats(), by_probe=costs)
-        return _Session(tuple(probes), determinism, stats, identity.base_id, identity.adapter_id)
+        return _Session(tuple(probes), determinism, stats, identity)
     finally:
         backend.close()
 
@@ -121,7 +132,7 @@ def _preflight_row(fault: PreflightError | NoOpError) -> ProbeResult:
 
 
 def _ask_all(
-    plan: Plan, backend: Backend, identity: Identity, progress: Progress, alpha: float
+    plan: Plan, backend: Backend, identity: Identity, progress: Progress, ledger: Ledger, alpha: float
 ) -> tuple[list[ProbeResult], dict[str, Cost]]:
     """Ask every probe about the trained adapter and about each null, in the same batches: results and costs by name."""
     cache = NullCache(folders.null_statistics() if plan.nulls.cache else None)
@@ -131,10 +142,17 @@ def _ask_all(
         _Calibration(plan, entry, cache_key(identity, numerics, entry.probe, entry.params, plan.context), cache)
         for entry in plan.model
     ]
-    run_rounds([task for c in calibrations for task in c.tasks], backend, progress)
+    store = ledger.open(identity, numerics)
+    if store.known:
+        progress.stage(f"{len(store.known)} answers are there from before")
+    try:
+        run_rounds([task for c in calibrations for task in c.tasks], backend, progress, store)
+    except KeyboardInterrupt:
+        raise ledger.interrupted(store, identity, numerics) from None
+    ledger.ended(store, identity, numerics)
     probes = [c.judged(alpha) for c in calibrations]
     costs = {c.entry.name: c.cost for c in calibrations}
-    return ([*probes, _baseline_row(plan.baseline, probes)] if plan.baseline else probes), costs
+    return ([*probes, baseline_row(plan.baseline, probes)] if plan.baseline else probes), costs
 
 
 class _Calibration:
@@ -164,7 +182,7 @@ class _Calibration:
         outcome = _outcome(self.observed)
         if isinstance(outcome, Measurement) and (lost := [t for t in self.nulls.values() if not _measured(t)]):
             outcome = _why_uncalibrated(lost)
-        return judge(
+        result = judge(
             self.entry,
             outcome,
             nulls=self._nulls(known) if self.draws else None,
@@ -172,6 +190,9 @@ class _Calibration:
             seed=self.plan.context.seed,
             duration=self.cost.seconds,
         )
+        if isinstance(outcome, Measurement) and result.verdict.measured:
+            return replace(result, asked=asked(self.entry.params, self.plan.context, outcome))
+        return result
 
     def _nulls(self, known: dict[str, float]) -> Nulls:
         raw = {
@@ -200,49 +221,8 @@ def _why_uncalibrated(lost: Sequence[Task]) -> SkipProbe | Exception:
     return RequestError(f"{len(lost)} null adapters could not be measured: {reason}")
 
 
-def _baseline_row(baseline: Entry, probes: Sequence[ProbeResult]) -> ProbeResult:
-    """The report's row for the null settings: what every statistic came to under the nulls."""
-    calibrated = [p for p in probes if p.null is not None]
-    evidence = {
-        "null_stats": {p.name: _null_stats(p) for p in calibrated},
-        "null_stats_by_rank": {p.name: dict(p.z_by_rank) for p in calibrated if p.z_by_rank},
-        "per_kind_raw_samples": {p.name: list(p.null.raw) for p in calibrated if p.null},
-        "from_cache": sum(p.null.from_cache for p in calibrated if p.null),
-    }
-    runs = max((p.null.n for p in calibrated if p.null), default=0)
-    message = f"{runs} nulls for {', '.join(p.name for p in calibrated)}" if calibrated else "no probe to calibrate"
-    return ProbeResult(
-        name=baseline.name,
-        kind=baseline.probe.kind,
-        category=Category.BASELINE,
-        verdict=Verdict.PASS,
-        message=message,
-        reason=Reason.HOLDS,
-        claim=Claim.DIAGNOSTIC,
-        required=baseline.required,
-        weight=baseline.weight,
-        evidence=evidence,
-    )
-
-
-def _null_stats(result: ProbeResult) -> dict[str, float | int | bool]:
-    null = result.null
-    return {} if null is None else {"mean": null.mean, "std": null.sd, "n": null.n, "degenerate": null.degenerate}
-
-
-def _in_order(plan: Plan, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
-    """The preflight row first, then the order of the spec."""
+def _in_order(plan: Plan, loaded: LoadedSpec, probes: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The preflight row first, then the order of the spec, each probe with its line there."""
     place = {name: i for i, name in enumerate((PREFLIGHT, *plan.order))}
-    return sorted(probes, key=lambda p: place[p.name])
-
-
-def _omnibus(probes: Sequence[ProbeResult], runs: int) -> float | None:
-    """The headline p of "any effect anywhere": the rank of the largest statistic over the shared nulls."""
-    shared = [(p, p.raw, p.null.raw) for p in probes if p.null and p.raw is not None and p.null.n == runs]
-    if not shared:
-        return None
-    sign = {p.name: 1.0 if p.better == "higher" else -1.0 for p, _, _ in shared}
-    return max_t(
-        {p.name: sign[p.name] * raw for p, raw, _ in shared},
-        {p.name: [sign[p.name] * x for x in nulls] for p, _, nulls in shared},
-    )
+    lines = {entry.name: entry.line or None for entry in loaded.spec.suite}
+    return [replace(p, line=lines.get(p.name)) for p in sorted(probes, key=lambda p: place[p.name])]

@@ -112,7 +112,8 @@ def compose(probes: Sequence[ProbeResult], weights: Mapping[Category, float], co
 def _component(probes: Sequence[ProbeResult], category: Category) -> float | None:
     scored = [(p.weight, p.score) for p in probes if p.category is category and p.score is not None and p.weight > 0]
     total = sum(weight for weight, _ in scored)
-    return sum(weight * value for weight, value in scored) / total if total else None
+    # Shares first: the product of a minute weight and a score could vanish.
+    return sum(weight / total * value for weight, value in scored) if total else None
 
 
 def _findings(probes: Sequence[ProbeResult]) -> list[str]:
@@ -120,6 +121,15 @@ def _findings(probes: Sequence[ProbeResult]) -> list[str]:
     order = (Verdict.ERROR, Verdict.FAIL, Verdict.WARN)
     found = [f"{p.name}: {p.message}" for verdict in order for p in probes if p.verdict is verdict]
     return found + [f"{p.name}: {reading}" for p in probes if (reading := read_profile(p.z_by_rank))]
+
+
+def _saturated(z: Sequence[float]) -> bool:
+    return len(z) > 1 and min(z) < Z_SHOWN and max(z) >= 3 and z[0] > 2 * max(z[-1], 1.0)
+
+
+def rank_saturated(profile: Mapping[float, float]) -> bool:
+    """Whether z falls so steeply from the lowest rank multiplier to the highest that a smaller rank would do better."""
+    return _saturated([z for _, z in sorted(profile.items())])
 
 
 def read_profile(z_by_rank: Mapping[str, float]) -> str:
@@ -131,6 +141,6 @@ def read_profile(z_by_rank: Mapping[str, float]) -> str:
         return "far above noise of any of these ranks"
     if max(z) < 3:
         return "barely above noise at any rank"
-    if z[0] > 2 * max(z[-1], 1.0):
+    if _saturated(z):
         return "rank-saturated: noise of twice the rank nearly hides it; consider halving r"
     return "rank-stable: the signal does not depend on how strong the noise is"

@@ -56,7 +56,7 @@ def message(
 
 def by_checks(found: Measurement) -> str:
     """The sentence for a measurement that checks alone decide."""
-    return _join(found.note, *(_check(c) for c in found.checks if not c.holds)) or "all checks hold"
+    return _join(found.note, *(check_words(c) for c in found.checks if not c.holds)) or "all checks hold"
 
 
 def _join(*clauses: str) -> str:
@@ -69,14 +69,14 @@ def _decided(probe: Probe, found: Measurement, reason: Reason, needed: int | Non
         case Reason.NOISE:
             return "no more than noise of the same size does"
         case Reason.NEGLIGIBLE:
-            return f"detectable but negligible, needs {bar}"
+            return f"detectable but negligible, needs {bar}" if probe.calibrated else f"needs {bar}"
         case Reason.HARM:
             return f"beyond the margin of {bar}"
         case Reason.INCONCLUSIVE:
             more = f": about {needed} {probe.sample}s would settle it" if needed else ""
             return f"inconclusive against {bar}{more}"
         case Reason.SHAPE:
-            return ", ".join(_check(c) for c in found.checks if not c.holds)
+            return ", ".join(check_words(c) for c in found.checks if not c.holds)
         case _:
             return f"clears {bar}" if probe.claim is Claim.SUPERIORITY else f"within {bar}"
 
@@ -85,7 +85,12 @@ def _bound(probe: Probe, bar: float) -> str:
     return f"{'>=' if probe.better == 'higher' else '<='} {number(bar)}"
 
 
-def _check(check: Check) -> str:
+def check_words(check: Check) -> str:
+    """A check's number, and the bounds that it must keep.
+
+    >>> check_words(Check("smoothness", 0.42, low=0.7))
+    'smoothness 0.42, needs >= 0.7'
+    """
     bounds = [f">= {number(check.low)}"] if check.low != float("-inf") else []
     bounds += [f"<= {number(check.high)}"] if check.high != float("inf") else []
     state = "" if check.holds else ", outside" if len(bounds) > 1 else ", needs"

@@ -63,6 +63,7 @@ def delta_kl(params: Params, context: Context) -> Asking:
     return Measurement(
         raw=fmean(moved),
         samples=moved,
+        items=params.prompts,
         bar=params.assert_mean_gte,
         evidence={"divergence": params.divergence, "max": brief(max(moved)), "per_prompt": fit(rows)},
     )

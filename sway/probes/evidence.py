@@ -1,4 +1,4 @@
-"""Evidence that stays small: clipped text, short numbers, as many rows as fit."""
+"""Evidence that stays small: clipped text, short numbers, curves in a word, as many rows as fit."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def brief(value: float) -> float:
     0.123457
     """
     return float(f"{value:.6g}")
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A character a value, its height in proportion to the largest.
+
+    >>> sparkline([1.0, 0.5, 0.0])
+    '▇▃▁'
+    """
+    bars = "▁▂▃▅▇"
+    top = max(values, default=0.0)
+    return "".join(bars[round(v / top * (len(bars) - 1))] if top > 0 else bars[0] for v in values)
 
 
 def fit(rows: Sequence[dict[str, Any]], budget: int = BUDGET) -> list[dict[str, Any]]:

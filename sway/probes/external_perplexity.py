@@ -69,6 +69,7 @@ def external_perplexity(params: Params, context: Context) -> Asking:
     return Measurement(
         raw=fmean(harm),
         samples=harm,
+        items=[c.text for c in chunks],
         bar=-params.assert_mean_delta_gte,
         base_value=fmean(base for _, base, _ in levels),
         tuned_value=fmean(tuned for _, _, tuned in levels),

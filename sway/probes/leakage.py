@@ -111,6 +111,7 @@ def leakage(params: Params, context: Context) -> Asking:
     return Measurement(
         raw=fmean(harm),
         samples=harm,
+        items=[f"{s.opening}\0{s.rest}" for s in splits],
         bar=params.assert_recall_lt,
         base_value=fmean(base),
         tuned_value=fmean(tuned),

@@ -18,7 +18,6 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -28,14 +27,9 @@ from sway.core.errors import SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
 from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
-from sway.core.sections import Section, SectionKind
+from sway.core.sections import SectionKind
 from sway.probes.evidence import brief, clip, fit
-from sway.probes.lift import Lifted, lifted, questions
-from sway.probes.packs import control_sections
-
-MIN_CONTROLS = 2
-OUR_CONTROLS = 8
-"""How many of our own controls of a kind are asked: every null is asked them too, so each is dear."""
+from sway.probes.lift import MAX_CHARS, Lifted, controls_of, lifted, questions, teach
 
 
 class Params(CommonParams):
@@ -50,7 +44,7 @@ class Params(CommonParams):
     assert_passing_section_frac: float = Field(
         default=0.5, ge=0, le=1, description="Least share of sections that must be learned."
     )
-    max_prose_chars: int = Field(default=2000, ge=64, description="Characters of prose scored, from the start.")
+    max_prose_chars: int = Field(default=MAX_CHARS, ge=64, description="Characters of prose scored, from the start.")
 
 
 @probe(
@@ -68,20 +62,13 @@ def section_internalization(params: Params, context: Context) -> Asking:
     if not own:
         raise SkipProbe("there are no sections to measure", "add sections: to the spec")
     kinds = list(dict.fromkeys(s.kind for s in own))
-    controls = {kind: _controls(kind, context.controls) for kind in kinds}
+    controls = {kind: controls_of(kind, context.controls) for kind in kinds}
     asked = [*own, *(c for kind in kinds for c in controls[kind])]
     chars = params.max_prose_chars
     got = yield [question for section in asked for question in questions(section, chars)]
     mine = [lifted(s, got, chars) for s in own]
     others = {kind: [lifted(c, got, chars) for c in controls[kind]] for kind in kinds}
     return _contrast(params, mine, others)
-
-
-def _controls(kind: SectionKind, given: Sequence[Section]) -> list[Section]:
-    """The spec's controls of a kind; ours too where those are too few to show their scatter."""
-    found = [c for c in given if c.kind is kind]
-    ours = [c for c in control_sections() if c.kind is kind][:OUR_CONTROLS]
-    return found if len(found) >= MIN_CONTROLS else [*found, *ours]
 
 
 def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list[Lifted]]) -> Measurement:
@@ -91,11 +78,13 @@ def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list
     order = sorted(range(len(mine)), key=lambda i: contrasts[i])
     rows = [_row(mine[i], control[mine[i].section.kind], contrasts[i]) for i in order]
     summary = {str(kind): {"n": len(found), "mean_lift": brief(control[kind])} for kind, found in others.items()}
-    prompt, reference = _teach(mine[order[0]].section)
+    prompt, answer = teach(mine[order[0]].section)
     return Measurement(
         raw=fmean(contrasts),
         samples=contrasts,
         reference=_doubt(mine, others, control),
+        items=[s.section.text for s in mine],
+        reference_items=[c.section.text for found in others.values() for c in found],
         bar=params.per_section_threshold,
         checks=(Check("passing_section_frac", passing, low=params.assert_passing_section_frac),),
         base_value=fmean(s.base for s in mine),
@@ -103,7 +92,7 @@ def _contrast(params: Params, mine: list[Lifted], others: dict[SectionKind, list
         note=f"{sum(c >= params.per_section_threshold for c in contrasts)} of {len(mine)} sections learned",
         evidence={
             "prompt": prompt,
-            "reference": reference,
+            "reference": answer,
             "passing_section_frac": brief(passing),
             "controls": summary,
             "sections": fit(rows, 6000),
@@ -136,15 +125,5 @@ def _row(found: Lifted, control: float, contrast: float) -> dict[str, Any]:
         "contrast": brief(contrast),
         "base": brief(found.base),
         "tuned": brief(found.tuned),
-        "preview": clip(_teach(section)[0]),
+        "preview": clip(teach(section)[0]),
     }
-
-
-def _teach(section: Section) -> tuple[str, str]:
-    """A question that the section answers, and the answer, for training the adapter again."""
-    if section.kind is SectionKind.PROSE:
-        words = section.content.split()
-        return " ".join(words[:24]), " ".join(words[24:120])
-    if section.kind is SectionKind.INSTRUCTION:
-        return section.probes[0].prompt[:600], section.probes[0].gold[:1200]
-    return section.preferences[0].prompt[:600], section.preferences[0].chosen[:1200]

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sway.core.measurement import Category, Claim
-from sway.core.results import ProbeResult, SuiteResult
-from sway.core.verdicts import Reason, Verdict
-from sway.engine.gate import Decision
+from sway.core.verdicts import Verdict
 from sway.engine.score import read_profile
-from sway.engine.words import number, sigma
-from sway.report.advice import advise
+from sway.engine.words import check_words, number, sigma
+from sway.report import remedies
+from sway.report.advice import Advice, advise, rank_profile
+from sway.report.charts import Chart, charts
+from sway.report.evidence import Evidence, read_evidence
+from sway.report.headline import headline
+from sway.report.records import ProbeRecord, Report
 
 
 @dataclass(frozen=True)
 class Row:
-    """One probe: the number that was measured, its bar, and how it stands to noise."""
+    """One probe: the number that was measured, its bar, how it stands to noise, and the evidence for it.
+
+    `question` is what the probe asks, empty for a kind that this release does not know; `meaning` tells what a
+    number that did not hold says of the adapter.
+    """
 
     name: str
     kind: str
@@ -27,146 +35,143 @@ class Row:
     bar: str
     noise: str
     message: str
-    advice: str
+    advice: tuple[Advice, ...]
+    question: str = ""
+    meaning: str = ""
+    line: int | None = None
+    seconds: float = 0.0
+    checks: tuple[tuple[str, bool], ...] = ()
+    evidence: Evidence = field(default_factory=Evidence)
+    charts: tuple[Chart, ...] = ()
+
+    @property
+    def troubled(self) -> bool:
+        """Whether a reader must look at it."""
+        return self.verdict is not Verdict.PASS and (self.required or self.verdict is not Verdict.SKIP)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A whole report in words."""
+    """A whole report in words. `components` are the categories' scores."""
 
     verdict: Verdict
+    exit_code: int
     headline: str
     score: str
+    overall: float | None
+    band: str
+    components: tuple[tuple[str, float], ...]
     adapter: str
     base: str
     spec: str
+    started: datetime
+    seconds: float
     reasons: tuple[str, ...]
     rows: tuple[Row, ...]
     profiles: tuple[str, ...]
     footer: tuple[str, ...]
+    version: str
 
     @property
     def troubled(self) -> tuple[Row, ...]:
         """The rows that a reader must look at."""
-        return tuple(
-            r for r in self.rows if r.verdict is not Verdict.PASS and (r.required or r.verdict is not Verdict.SKIP)
-        )
+        return tuple(row for row in self.rows if row.troubled)
 
 
-def summarize(result: SuiteResult, decision: Decision) -> Summary:
-    """Put a result and the gate's decision into words."""
+def summarize(report: Report) -> Summary:
+    """Put a report into words."""
+    asked = _questions()
     return Summary(
-        verdict=decision.verdict,
-        headline=_headline(result, decision),
-        score=_score(result, decision),
-        adapter=_near(result.adapter_id),
-        base=_near(result.base_model_id),
-        spec=_near(result.spec_path),
-        reasons=decision.reasons,
-        rows=tuple(_row(p) for p in result.probes),
-        profiles=tuple(f"{p.name}: {_profile(p)}" for p in result.probes if p.z_by_rank),
-        footer=_footer(result),
+        verdict=Verdict(report.gate.verdict),
+        exit_code=report.gate.exit_code,
+        headline=headline(report),
+        score=_score(report),
+        overall=report.score.overall,
+        band=report.score.band,
+        components=tuple(report.score.components.items()),
+        adapter=report.adapter_id,
+        base=report.base_model_id,
+        spec=report.spec_path,
+        started=report.started_at,
+        seconds=report.wall_seconds,
+        reasons=tuple(report.gate.reasons),
+        rows=tuple(_row(report, p, asked.get(p.kind, "")) for p in report.probes),
+        profiles=tuple(f"{p.name}: {_profile(ranks)}" for p in report.probes if (ranks := rank_profile(p))),
+        footer=_footer(report),
+        version=report.sway_version,
     )
 
 
-def _near(path: str) -> str:
-    """A path below the working folder without what leads to it; anything else as it is."""
-    try:
-        return str(Path(path).relative_to(Path.cwd())) if path else path
-    except (ValueError, OSError):
-        return path
+def _questions() -> Mapping[str, str]:
+    from sway.probes.registry import REGISTRY
+
+    return {kind: probe.question for kind, probe in REGISTRY.items()}
 
 
-def _score(result: SuiteResult, decision: Decision) -> str:
+def _score(report: Report) -> str:
     """The composite; its band would contradict a closed gate and is left out there."""
-    if result.score.overall is None:
+    if report.score.overall is None:
         return "no score"
-    open_gate = decision.verdict in (Verdict.PASS, Verdict.WARN)
-    return f"score {result.score.overall:.2f}" + (f", {result.score.band}" if open_gate else "")
+    open_gate = report.gate.verdict in (Verdict.PASS, Verdict.WARN)
+    return f"score {report.score.overall:.2f}" + (f", {report.score.band}" if open_gate else "")
 
 
-def _row(p: ProbeResult) -> Row:
+def _row(report: Report, p: ProbeRecord, question: str) -> Row:
     measured = "" if p.raw is None or p.claim is Claim.DIAGNOSTIC else f"{number(p.raw)} {p.unit}".rstrip()
     if p.ci_95 is not None:
-        measured += f" [{number(p.ci_95.low)}, {number(p.ci_95.high)}]"
-    return Row(p.name, p.kind, p.category, p.verdict, p.required, measured, _bar(p), _noise(p), p.message, advise(p))
+        measured += f" [{number(p.ci_95[0])}, {number(p.ci_95[1])}]"
+    return Row(
+        name=p.name,
+        kind=p.kind,
+        category=p.category,
+        verdict=p.verdict,
+        required=p.required,
+        measured=measured,
+        bar=_bar(p),
+        noise=_noise(p),
+        message=p.message,
+        advice=advise(p),
+        question=question,
+        meaning=remedies.MEANING.get(p.reason, "") if p.verdict is not Verdict.PASS else "",
+        line=p.line,
+        seconds=p.duration_s,
+        checks=tuple((check_words(c.check()), c.holds) for c in p.checks),
+        evidence=read_evidence(p.evidence),
+        charts=charts(p, report.null_stats.get(p.name)),
+    )
 
 
-def _bar(p: ProbeResult) -> str:
+def _bar(p: ProbeRecord) -> str:
     if p.bar is None:
         broken = sum(not c.holds for c in p.checks)
         return f"{len(p.checks) - broken} of {len(p.checks)} checks hold" if p.checks else ""
     return f"{'at least' if p.better == 'higher' else 'at most'} {number(p.bar)}"
 
 
-def _noise(p: ProbeResult) -> str:
+def _noise(p: ProbeRecord) -> str:
     if p.p_value is None:
         return ""
     z = f"{sigma(p.z_score)} sigma, " if p.z_score is not None else ""
     return f"{z}p {p.p_value:.2g}"
 
 
-def _headline(result: SuiteResult, decision: Decision) -> str:
-    """One sentence that answers the question for which sway was run."""
-    if decision.verdict is Verdict.ERROR:
-        return "No verdict: something that the gate requires could not be measured."
-    if faults := _faults(result):
-        return f"The adapter {_listed(faults)}."
-    if decision.verdict is Verdict.FAIL:
-        return "The gate is closed."
-    claims = _claims(result)
-    sentence = f"The adapter {_listed(claims)}." if claims else "Every check holds."
-    return sentence if decision.verdict is Verdict.PASS else f"{sentence} Some of it is not settled yet."
-
-
-def _profile(p: ProbeResult) -> str:
+def _profile(ranks: Mapping[float, float]) -> str:
     """Z against nulls of several ranks, the adapter's own first, and what the shape says."""
-    by_rank = {float(key.removeprefix("rank_")): z for key, z in p.z_by_rank.items()}
-    order = sorted(by_rank, key=lambda rank: (rank != 1, rank))
-    shown = " / ".join(f"{sigma(by_rank[rank])} sigma @ {rank:g}x" for rank in order)
-    return f"{shown}; {read_profile(p.z_by_rank)}"
+    order = sorted(ranks, key=lambda rank: (rank != 1, rank))
+    shown = " / ".join(f"{sigma(ranks[rank])} sigma @ {rank:g}x" for rank in order)
+    return f"{shown}; {read_profile({f'rank_{m!r}': z for m, z in ranks.items()})}"
 
 
-def _listed(parts: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
-
-
-def _faults(result: SuiteResult) -> list[str]:
-    said = {
-        (Category.ADHERENCE, Reason.NOISE): "changes the model no more than random noise of its own size does",
-        (Category.ADHERENCE, Reason.NEGLIGIBLE): "changes the model too little to matter",
-        (Category.ATTRIBUTION, Reason.NOISE): "did not learn its own text more than any other",
-        (Category.ATTRIBUTION, Reason.NEGLIGIBLE): "did not learn its own text more than any other",
-        (Category.CALIBRATION, Reason.HARM): "makes the model worse at other text",
-        (Category.ABLATION, Reason.SHAPE): "does not act smoothly as its strength grows",
-        (Category.CALIBRATION, Reason.SHAPE): "shows signs of broken training",
-        (Category.BASELINE, Reason.NOISE): "is a no-op",
-    }
-    failed = [p for p in result.probes if p.verdict is Verdict.FAIL and p.required]
-    return list(dict.fromkeys(said.get((p.category, p.reason), f"fails {p.name}") for p in failed))
-
-
-def _claims(result: SuiteResult) -> list[str]:
-    passed = {(p.category, p.claim) for p in result.probes if p.verdict is Verdict.PASS}
-    claims = []
-    if (Category.ADHERENCE, Claim.SUPERIORITY) in passed:
-        claims.append("changed the model beyond noise")
-    if (Category.ATTRIBUTION, Claim.SUPERIORITY) in passed:
-        claims.append("learned its own text rather than just any text")
-    if (Category.CALIBRATION, Claim.NON_INFERIORITY) in passed:
-        claims.append("did no harm that was looked for")
-    return claims
-
-
-def _footer(result: SuiteResult) -> tuple[str, ...]:
-    d, b = result.determinism, result.backend
-    lines = [f"determinism {d.achieved}, seed {d.seed}" + "".join(f"; {note}" for note in d.notes)]
-    nulls = {(p.null.n, str(p.null.family)) for p in result.probes if p.null}
-    lines += [f"{n} {family} nulls, alpha {result.alpha:g}" for n, family in sorted(nulls)]
-    if result.omnibus_p is not None:
-        lines.append(f"any effect anywhere: p {result.omnibus_p:.2g}")
-    if b is not None:
-        asked = f"{b.requests} questions in {b.forward_passes} forward passes"
-        lines.append(f"{asked}, {b.cpu_seconds:.1f} CPU-s on {b.threads} threads, {b.device} {b.dtype}".rstrip())
-    return (*lines, *result.notes, f"sway {result.sway_version}")
+def _footer(report: Report) -> tuple[str, ...]:
+    d, b = report.determinism, report.backend_stats
+    lines = [f"determinism {d.class_}, seed {d.seed}" + "".join(f"; {note}" for note in d.notes)]
+    nulls = {(n.n, n.family) for n in report.null_stats.values()}
+    lines += [f"{n} {family} nulls, alpha {report.alpha:g}" for n, family in sorted(nulls)]
+    if report.omnibus_p is not None:
+        lines.append(f"any effect anywhere: p {report.omnibus_p:.2g}")
+    if {"requests", "forward_passes", "cpu_seconds", "threads", "device", "dtype"} <= b.keys():
+        asked = f"{b['requests']} questions in {b['forward_passes']} forward passes"
+        spent = b["cpu_seconds"]
+        cost = f"{f'{spent:.1f}' if isinstance(spent, int | float) else spent} CPU-s on {b['threads']} threads"
+        lines.append(f"{asked}, {cost}, {b['device']} {b['dtype']}".rstrip())
+    return (*lines, *report.notes, f"sway {report.sway_version}")

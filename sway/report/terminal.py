@@ -19,6 +19,7 @@ STYLE = {
     Verdict.SKIP: "dim",
     Verdict.ERROR: "bold magenta",
 }
+MOST_CELL = 200
 ROOMY = 110
 """Columns in which a row of the table fits on one line."""
 MARK = {Verdict.PASS: "+", Verdict.FAIL: "x", Verdict.WARN: "!", Verdict.SKIP: "-", Verdict.ERROR: "?"}
@@ -30,7 +31,7 @@ def show(summary: Summary, console: Console) -> None:
 
 
 def _parts(summary: Summary, *, narrow: bool) -> list[RenderableType]:
-    parts: list[RenderableType] = [Text(), _title(summary), *_subject(summary), Text(), _table(summary, narrow=narrow)]
+    parts: list[RenderableType] = [Text(), title(summary), *subject(summary), Text(), _table(summary, narrow=narrow)]
     if summary.profiles:
         parts += [Text(), Text("Against noise of other ranks", style="bold"), *map(_line, summary.profiles)]
     if summary.troubled:
@@ -41,12 +42,14 @@ def _parts(summary: Summary, *, narrow: bool) -> list[RenderableType]:
     return [*parts, Text(), *(_line(line, "dim") for line in summary.footer), Text()]
 
 
-def _title(summary: Summary) -> RenderableType:
+def title(summary: Summary) -> RenderableType:
+    """The verdict and the answer."""
     badge = Text(f" {summary.verdict.upper()} ", style=f"{STYLE[summary.verdict]} reverse")
     return Text.assemble(badge, "  ", (printable(summary.headline), "bold"))
 
 
-def _subject(summary: Summary) -> list[RenderableType]:
+def subject(summary: Summary) -> list[RenderableType]:
+    """What was judged, by which spec, to which score."""
     adapter = f"{summary.adapter} on {summary.base}" if summary.adapter else summary.base
     return [_line(f"{adapter}"), _line(f"{summary.spec}; {summary.score}", "dim")]
 
@@ -56,25 +59,24 @@ def _table(summary: Summary, *, narrow: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
 
     def cell(text: str) -> str:
+        text = printable(text, MOST_CELL)
         return text.replace(" [", "\n[").replace(", p ", "\np ").replace(" checks ", "\nchecks ") if narrow else text
 
     for header in ("", "probe", "measured [95% interval]", "bar", "against noise"):
         table.add_column(cell(header), overflow="fold")
     for row in summary.rows:
         mark = Text(f"{MARK[row.verdict]} {row.verdict}", style=STYLE[row.verdict])
-        name = Text(printable(row.name) + ("" if row.required else " (optional)"))
+        name = Text(printable(row.name, MOST_CELL) + ("" if row.required else " (optional)"))
         table.add_row(mark, name, cell(row.measured), cell(row.bar), cell(row.noise))
     return table
 
 
 def _trouble(row: Row) -> list[RenderableType]:
     # Joined before it is made printable: a name and its colon must not make a runner's command together.
-    said = Text(printable(f"{row.name}: {row.message}"))
-    said.stylize("bold", 0, len(row.name) + 1)
+    said = Text(printable(f"{row.name[:MOST_CELL]}: {row.message}"))
+    said.stylize("bold", 0, len(row.name[:MOST_CELL]) + 1)
     parts: list[RenderableType] = [Text.assemble((f"{MARK[row.verdict]} ", STYLE[row.verdict]), said)]
-    if row.advice:
-        parts.append(Padding(Text(f"-> {row.advice}"), (0, 0, 0, 2)))
-    return parts
+    return [*parts, *(Padding(Text(f"-> {advice.do}"), (0, 0, 0, 2), expand=False) for advice in row.advice)]
 
 
 def _line(text: str, style: str = "") -> Text:

@@ -83,6 +83,8 @@ def _read(data: dict[str, Any], folder: Path, problems: Problems, registry: Regi
     suite = read_entries(data.get("suite"), folder, problems, registry) if "suite" in data else ()
     sections, controls = (_texts(data.get(key), key, folder, problems) for key in ("sections", "controls"))
     source = _source(data.get("dlm_source"), folder, problems)
+    if source and data.get("sections") is None:
+        sections = _from_document(source, models, problems)
     check_coherence(models, defaults, suite, problems, registry)
     if not (models and defaults):
         return None
@@ -91,6 +93,18 @@ def _read(data: dict[str, Any], folder: Path, problems: Problems, registry: Regi
 
 def _texts(value: Any, key: str, folder: Path, problems: Problems) -> tuple[Section, ...]:
     return () if value is None else read_sections(value, (key,), folder, problems)
+
+
+def _from_document(source: str, models: Models | None, problems: Problems) -> tuple[Section, ...]:
+    """The sections of a `.dlm` document; its faults carry its own lines."""
+    from sway.integrations.dlm.resolver import source_sections
+
+    adapter = models.ft.adapter if models else None
+    try:
+        return source_sections(Path(source), Path(adapter) if adapter else None)
+    except SwayError as fault:
+        problems.include([fault])
+        return ()
 
 
 def _check_keys(data: dict[str, Any], problems: Problems) -> None:

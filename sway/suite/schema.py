@@ -34,7 +34,7 @@ def json_schema(registry: Registry | None = None) -> Json:
 
 
 def _spec(defs: Json) -> Json:
-    source = {"type": ["string", "null"], "description": "The .dlm document that the adapter was trained on."}
+    source = {"type": ["string", "null"], "description": "The .dlm document trained on; it gives the sections."}
     return {
         "$schema": DIALECT,
         "title": "sway.yaml",

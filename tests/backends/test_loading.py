@@ -154,8 +154,6 @@ def test_what_the_spec_must_give(llama, lora):
     assert "no device nonsense" in refused(BackendError, llama, lora, {"device": "nonsense"})
     if not torch.cuda.is_available():
         assert "has no cuda" in refused(BackendError, llama, lora, {"device": "cuda"})
-    for kind in ("mlx", "api"):
-        assert f"no backend of kind {kind}" in refused(BackendError, llama, lora, {"kind": kind})
 
 
 def test_a_missing_library_names_the_extra(llama, lora, monkeypatch):

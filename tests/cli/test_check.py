@@ -19,6 +19,14 @@ def test_a_real_adapter_is_above_noise(zoo, call) -> None:
     ran = call("check", zoo.adapter("healthy"))
     assert ran.code == 0, ran.out
     assert "sigma above noise" in ran.out.splitlines()[-1]
+    assert "+ pass   calibration_drift" in ran.out
+
+
+def test_an_adapter_that_makes_the_model_forget_does_harm(zoo, call) -> None:
+    ran = call("check", zoo.adapter("forgetter"))
+    assert ran.code == 1
+    assert "x fail   calibration_drift" in ran.out
+    assert ran.out.splitlines()[-1].endswith("but it does harm")
 
 
 @pytest.mark.parametrize("name", ["noise", "noise_small"])

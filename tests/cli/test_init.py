@@ -1,10 +1,12 @@
 import json
+import re
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
 
+from sway.probes.registry import REGISTRY
 from sway.suite.loader import load_spec
 from sway.suite.schema import json_schema
 
@@ -26,7 +28,7 @@ def test_the_spec_is_accepted_as_it_is(call, adapter, spec):
     assert loaded.adapter == adapter
     assert loaded.spec.models.base.base == "org/model"
     assert 'adapter: "./runs/adapter"' in spec.read_text()
-    assert kinds(spec) == ["null_adapter", "delta_kl", "external_perplexity", "adapter_ablation"]
+    assert kinds(spec) == ["null_adapter", "delta_kl", "external_perplexity", "calibration_drift", "adapter_ablation"]
     assert "# sections: ./training-text.md" in spec.read_text()
     jsonschema.validate(yaml.safe_load(spec.read_text()), json_schema())
 
@@ -45,6 +47,37 @@ def test_paths_are_relative_to_the_spec_wherever_it_is(call, adapter, tmp_path, 
     assert (loaded.adapter, loaded.spec.models.ft.base) == (adapter, str(tmp_path / "base"))
     assert [s.tag for s in loaded.sections] == ["One"]
     assert {"section_internalization", "leakage"} <= set(kinds(tmp_path / "ci" / "s.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"kind": "preference", "preferences": [{"prompt": "a", "chosen": "b", "rejected": "c"}]}, "preference_flip"),
+        ({"kind": "prose", "content": "Some text."}, "leakage"),
+        ({"kind": "instruction", "probes": [{"prompt": "a", "gold": "b"}]}, None),
+    ],
+)
+def test_probes_of_one_kind_of_text_are_there_only_with_such_text(call, adapter, spec, tmp_path, section, expected):
+    (tmp_path / "text.json").write_text(json.dumps([section]))
+    assert call("init", adapter, "-o", spec, "--sections", tmp_path / "text.json")[0] == 0
+    assert {"preference_flip", "leakage"} & set(kinds(spec)) == ({expected} if expected else set())
+    assert "section_internalization" in kinds(spec)
+
+
+def uncommented(text: str) -> str:
+    """The suite with its examples taken out of their comments."""
+    head, suite = text.split("suite:\n")
+    return head + "suite:\n" + re.sub(r"^  # (- name|  )", r"  \1", suite, flags=re.MULTILINE)
+
+
+def test_the_examples_in_comments_are_entries_with_valid_parameters(call, adapter, spec):
+    assert call("init", adapter, "-o", spec)[0] == 0
+    entries = yaml.safe_load(uncommented(spec.read_text()))["suite"]
+    assert len({e["name"] for e in entries}) == len(entries)
+    examples = {e["kind"]: {k: v for k, v in e.items() if k not in ("name", "kind")} for e in entries}
+    assert {"paraphrase_invariance", "preference_flip", "section_internalization", "leakage"} <= set(examples)
+    for kind in set(examples) & set(REGISTRY):
+        REGISTRY[kind].params(**examples[kind])
 
 
 def test_inside_the_adapters_folder_no_argument_is_needed(call, adapter, monkeypatch):

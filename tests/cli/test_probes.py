@@ -37,12 +37,6 @@ def test_an_unknown_probe_names_the_nearest(call):
     assert call("explain", "delta_lk") == (2, "", "error: there is no probe 'delta_lk' (did you mean delta_kl?)\n")
 
 
-def test_a_report_is_not_explained(call):
-    code, _, err = call("explain", "out/report.json")
-    assert code == 2
-    assert err == ("error: out/report.json: explain takes the name of a probe, not a report (see: sway list-probes)\n")
-
-
 @pytest.mark.parametrize("options", [[], ["--report"]])
 def test_schema_is_json(call, options):
     code, out, err = call("schema", *options)

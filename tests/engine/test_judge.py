@@ -177,3 +177,19 @@ def test_no_absurd_z_reaches_a_report() -> None:
     result = ruled(around(5.0, 0.1), nulls=[1e-6 * i for i in range(19)])
     assert result.z_score == 10.0
     assert ">10 sigma" in result.message
+
+
+@pytest.mark.parametrize(("soft", "verdict"), [(True, Verdict.WARN), (False, Verdict.FAIL)])
+@pytest.mark.parametrize("nulls", [FLAT, None])
+def test_without_a_bar_there_is_no_claim_and_a_broken_check_alone_decides(soft, verdict, nulls) -> None:
+    """Not "no more than noise does": the probe could not look."""
+    found = Measurement(0.0, checks=(Check("cases", 0, low=1, soft=soft),))
+    assert (ruled(found, nulls=nulls).verdict, ruled(found, nulls=nulls).reason) == (verdict, Reason.SHAPE)
+    assert ruled(Measurement(0.0), nulls=FLAT).verdict is Verdict.FAIL
+
+
+def test_only_what_nulls_were_asked_is_called_detectable() -> None:
+    small = around(0.01, 0.001)
+    assert "detectable but negligible, needs >= 0.02" in ruled(small, nulls=[0.001] * 10 + [0.002] * 9).message
+    assert "; needs >= 0.02" in ruled(small, nulls=None).message
+    assert "detectable" not in ruled(small, nulls=None).message

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sway.backends.interface import Identity
-from sway.core.probe import Context
+from sway.core.probe import Context, EmbeddingParams
 from sway.core.sections import Section, SectionKind
 from sway.core.views import NullFamily
 from sway.engine.nulls import NullCache, NullSettings, cache_key
@@ -98,3 +98,16 @@ def test_unknown_content_is_never_cached() -> None:
 def test_the_family_is_part_of_a_draw() -> None:
     matched, permuted = (NullSettings(runs=1, family=f).draws()[0] for f in (NullFamily.MATCHED, NullFamily.PERMUTED))
     assert matched.key != permuted.key
+
+
+def test_the_key_follows_the_sentence_model_s_content_and_never_its_place(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("one", "two", "other")]
+    for place, content in zip(places, ("a", "a", "b"), strict=True):
+        (place / "1_Pooling").mkdir(parents=True)
+        (place / "modules.json").write_text("[]")
+        (place / "1_Pooling" / "config.json").write_text(content)
+    params = [EmbeddingParams(embedding_model=str(place)) for place in places]
+    one, two, other = (cache_key(IDENTITY, "cpu", PROBE, p, Context()) for p in params)
+    assert one == two != other
+    absent = EmbeddingParams(embedding_model=str(tmp_path / "absent"))
+    assert cache_key(IDENTITY, "cpu", PROBE, absent, Context()) is None

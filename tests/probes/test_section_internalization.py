@@ -8,8 +8,9 @@ from sway.core.probe import Context
 from sway.core.requests import Chat, RollingLogprob, SpanLogprob, SpanScore
 from sway.core.sections import Section, SectionKind
 from sway.core.views import BASE, TUNED
+from sway.probes.lift import OUR_CONTROLS
 from sway.probes.packs import control_sections
-from sway.probes.section_internalization import OUR_CONTROLS, section_internalization
+from sway.probes.section_internalization import section_internalization
 from sway.stats.resampling import mean_interval
 from tests.fakes import World, drive, instruction, preference, prose
 

@@ -12,6 +12,7 @@ from sway.core.errors import SpecError
 from sway.probes.registry import REGISTRY as STANDARD
 from sway.suite.loader import load_spec, spec_from_data
 from sway.suite.schema import json_schema
+from tests.fakes import required
 from tests.suite.conftest import MODELS, SUITE
 from tests.suite.fakes import REGISTRY
 
@@ -36,12 +37,12 @@ def test_the_defaults_of_a_probe_are_accepted_by_loader_and_schema(kind):
     """As they are written out, so that what `sway explain` shows can be put into a spec."""
     fields = STANDARD[kind].params.model_fields.items()
     defaults = {k: f.get_default(call_default_factory=True) for k, f in fields if not f.is_required()}
-    required = {k: ["x"] * 3 for k, f in fields if f.is_required()}
-    entry = {"name": "a", "kind": kind, **required, **json.loads(to_json(defaults))}
+    given = required(STANDARD[kind])
+    entry = {"name": "a", "kind": kind, **given, **json.loads(to_json(defaults))}
     data = {"version": 1, "models": {"base": {"base": "m"}, "ft": {"base": "m", "adapter": "/"}}, "suite": [entry]}
     jsonschema.validate(data, json_schema())
     loaded = spec_from_data(data)
-    assert loaded.spec.suite[0].params == STANDARD[kind].params(**required)
+    assert loaded.spec.suite[0].params == STANDARD[kind].params(**given)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from sway.backends.hf.runner import Runner
 from sway.backends.hf.score import Ask, Row, Rows, Scorer
 from sway.backends.hf.text import Text
 from sway.backends.interface import Answered, Identity
+from sway.backends.scorer import Scores
 from sway.backends.shapes import check_fit
+from sway.backends.shelf import Shelf
 from sway.core.errors import BackendError, PreflightError, RequestError
 from sway.core.model import ModelSpec
 from sway.core.requests import Answer, Chat, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
@@ -36,12 +38,15 @@ _SAMPLE = "The quick brown fox jumps over the lazy dog, and then it rests under 
 Found = list[tuple[Request[Any], Answer | Failure]]
 
 
-class HFBackend:
+class HFBackend(Scores):
     """Answers requests with one model, or with a second untouched copy for the base view. Use `load` to make one."""
 
-    def __init__(self, loaded: Sequence[Loaded], adapter: Adapter, base_name: str, threads: int) -> None:
+    def __init__(
+        self, loaded: Sequence[Loaded], adapter: Adapter, base_name: str, threads: int, revision: str | None = None
+    ) -> None:
         """`loaded` holds the model that gets the adapter and, where it has two, the copy for the base view."""
         self.adapter, self.base_name, self.threads = adapter, base_name, threads
+        self.revision = revision
         self.device, self.dtype = loaded[0].device, loaded[0].dtype
         self.load_seconds = sum(each.seconds for each in loaded)
         tokenizer, model = loaded[0].tokenizer, loaded[0].model
@@ -62,7 +67,15 @@ class HFBackend:
         self.writes = can_write(tuned, sample, loaded[0].dtype)
 
     @classmethod
-    def load(cls, base: ModelSpec, tuned: ModelSpec, *, differential: bool, threads: int | None) -> HFBackend:
+    def load(
+        cls,
+        base: ModelSpec,
+        tuned: ModelSpec,
+        *,
+        differential: bool,
+        threads: int | None,
+        shelf: Shelf[Loaded] | None = None,
+    ) -> HFBackend:
         """Read the adapter, check that it fits, then load the model. See `sway.backends.build` for the errors."""
         if not tuned.adapter:
             raise BackendError("no adapter is given", where="models.ft.adapter", mend="name the adapter's folder")
@@ -75,17 +88,28 @@ class HFBackend:
         check_fit(adapter, tuned.base, tuned.revision)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", WORKSPACE)  # read when CUDA starts
         count = set_threads(threads)
+        if shelf and differential:
+            return cls._on_shelf(shelf, tuned, adapter, count)
         loaded = [load(tuned)] if differential else [load(tuned), load(base)]
         sizes = {each.model.get_output_embeddings().weight.shape[0] for each in loaded[1:]}
         if sizes - {loaded[0].model.get_output_embeddings().weight.shape[0]}:
             raise BackendError(
                 "the two bases have different vocabularies", where="models", mend="give both the same base"
             )
-        return cls(loaded, adapter, tuned.base, count)
+        return cls(loaded, adapter, tuned.base, count, tuned.revision)
+
+    @classmethod
+    def _on_shelf(cls, shelf: Shelf[Loaded], tuned: ModelSpec, adapter: Adapter, threads: int) -> HFBackend:
+        loaded, there = shelf.take(tuned, load)
+        try:
+            return cls([replace(loaded, seconds=0.0) if there else loaded], adapter, tuned.base, threads)
+        except BaseException:
+            shelf.clear()  # an adapter that was put on by half would show in the next one's answers
+            raise
 
     def identity(self) -> Identity:
         """The base's name and the adapter's folder, with digests of their content."""
-        folder = base_folder(self.base_name)
+        folder = base_folder(self.base_name, self.revision)
         digest = content_digest(folder) if folder else ""
         return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
 
@@ -147,8 +171,11 @@ class HFBackend:
         )
 
     def close(self) -> None:
-        """Release the models. What was spent can still be asked for."""
+        """Take the adapter off and release the models. What was spent can still be asked for."""
+        for runner in self.runners:
+            runner.close()
         self.runners = []
+        self.views.close()
         del self.views
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

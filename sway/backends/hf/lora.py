@@ -36,8 +36,12 @@ class Views:
         device = next(model.parameters()).device.type
         bytes_each = sum(site.null_bytes for site in self.sites) or 1
         self._keep = max(1, _NULL_BUDGET.get(device, 1 << 29) // bytes_each)
-        for index, site in enumerate(self.sites):
-            site.module.register_forward_hook(self._hook(index))
+        self._hooks = [site.module.register_forward_hook(self._hook(i)) for i, site in enumerate(self.sites)]
+
+    def close(self) -> None:
+        """Take the adapter off the model, which is the base again."""
+        for hook in self._hooks:
+            hook.remove()
 
     @property
     def null_fault(self) -> str | None:

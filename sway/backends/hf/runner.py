@@ -51,6 +51,10 @@ class Runner:
         config = self.model.config
         self.settings = config.get_text_config() if hasattr(config, "get_text_config") else config
 
+    def close(self) -> None:
+        """Give the model its output layer back."""
+        del self.head.forward
+
     def groups(self, views: list[View]) -> list[Group]:
         """The groups of rows that show `views`."""
         return self.views.groups(views) if self.views else []

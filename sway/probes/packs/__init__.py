@@ -12,6 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from sway.core.sections import Section
 
 
+class Fact(BaseModel):
+    """The opening of a sentence of general knowledge, and the words that complete it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    topic: str = Field(min_length=1)
+    prompt: str = Field(min_length=1)
+    gold: str = Field(min_length=1)
+
+
 class Passage(BaseModel):
     """A passage of a published work in the public domain."""
 
@@ -30,6 +40,14 @@ def passages(corpus: str) -> tuple[Passage, ...]:
 
 
 @cache
+def general_knowledge() -> tuple[Fact, ...]:
+    """Facts of general knowledge, in turn one of every topic, so that the first few are a fair sample."""
+    topics = TypeAdapter(dict[str, dict[str, str]]).validate_python(_load("general_knowledge"))
+    facts = [[Fact(topic=t, prompt=p, gold=g) for p, g in items.items()] for t, items in topics.items()]
+    return tuple(fact for turn in zip(*facts, strict=True) for fact in turn)
+
+
+@cache
 def control_sections() -> tuple[Section, ...]:
     """Neutral sections of every kind that no adapter was trained on."""
     return TypeAdapter(tuple[Section, ...]).validate_python(_load("controls"))
@@ -39,6 +57,12 @@ def control_sections() -> tuple[Section, ...]:
 def check_prompts() -> tuple[str, ...]:
     """General prompts, for adapters of which nothing else is known."""
     return TypeAdapter(tuple[str, ...]).validate_python(_load("check_prompts"))
+
+
+@cache
+def follow_ups() -> tuple[str, ...]:
+    """What a user may say next in any conversation, a turn each."""
+    return TypeAdapter(tuple[str, ...]).validate_python(_load("follow_ups"))
 
 
 def _load(name: str) -> Any:

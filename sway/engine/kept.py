@@ -1,0 +1,152 @@
+"""Answers that outlive an interrupted command, by content: the same command goes on where it was stopped.
+
+Nothing is written while all goes well. What was answered until an interruption goes into one file per base, adapter
+and manner of running, and is removed when a run of the same has ended. A torn or foreign file counts as absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sway.backends.interface import Identity
+from sway.core.errors import Interrupted
+from sway.core.requests import Answer, Failure, Generated, Request, SpanScore, TokenDist
+from sway.engine.ask import Store, question_key
+
+FORMAT = 1
+STALE_SECONDS = 14 * 24 * 3600
+_KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (TokenDist, SpanScore, Generated)}
+"""Answers that depend on the base, the adapter and the question alone."""
+
+
+class Ledger:
+    """The answers of one command, which may judge several adapters on one base.
+
+    `hold` keeps on disk what a finished run was answered until `close`, so that a command of several runs can go
+    on in the middle. What the base was asked for one adapter is not asked again for the next.
+    """
+
+    def __init__(self, folder: Path | None, *, hold: bool = False) -> None:
+        self.folder, self.hold = folder, hold
+        self._base: dict[str, dict[Request[Any], Answer | Failure]] = {}
+        self._files: list[Path] = []
+
+    def open(self, identity: Identity, numerics: str) -> Store:
+        """A store with what is known of this model. `numerics` names what rounds the numbers."""
+        store = Store(known=_read(self._path(identity, numerics)))
+        if identity.base_digest:
+            store.found |= self._base.get(_base_key(identity, numerics), {})
+        return store
+
+    def interrupted(self, store: Store, identity: Identity, numerics: str) -> Interrupted:
+        """Keep what was answered; the exception says how to go on."""
+        path = self._path(identity, numerics)
+        _prune(self.folder)
+        kept = {**store.known, **_answers(store)}
+        if path is None or not kept or not _write(path, kept):
+            return Interrupted("interrupted; nothing was kept, and the same command starts afresh")
+        return Interrupted(f"interrupted; {len(kept)} answers are kept: run the same command again to go on")
+
+    def ended(self, store: Store, identity: Identity, numerics: str) -> None:
+        """The run has its answers."""
+        base = {q: a for q, a in store.found.items() if q.view.is_base and type(a).__name__ in _KINDS}
+        self._base.setdefault(_base_key(identity, numerics), {}).update(base)
+        path = self._path(identity, numerics)
+        if path is None:
+            return
+        self._files.append(path)
+        if self.hold:
+            _write(path, {**store.known, **_answers(store)})
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """The command is over: what it kept is of no more use."""
+        for path in self._files:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        self._files.clear()
+
+    def _path(self, identity: Identity, numerics: str) -> Path | None:
+        if self.folder is None or not (identity.base_digest and identity.adapter_digest):
+            return None
+        parts = [str(FORMAT), identity.base_digest, identity.adapter_digest, numerics]
+        return self.folder / f"{hashlib.sha256(' '.join(parts).encode()).hexdigest()}.json"
+
+
+def _base_key(identity: Identity, numerics: str) -> str:
+    return f"{identity.base_digest}\0{numerics}"
+
+
+def _answers(store: Store) -> dict[str, Answer]:
+    return {question_key(q): a for q, a in store.found.items() if not isinstance(a, Failure) and _keepable(a)}
+
+
+def _keepable(answer: Answer) -> bool:
+    return type(answer).__name__ in _KINDS
+
+
+def _write(path: Path, answers: Mapping[str, Answer]) -> bool:
+    """Replace the file in one step; False where it cannot be written."""
+    text = json.dumps({"format": FORMAT, "answers": {key: _packed(a) for key, a in answers.items()}})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
+            part.write(text)
+        Path(part.name).replace(path)
+    except OSError:
+        return False
+    return True
+
+
+def _prune(folder: Path | None) -> None:
+    """Remove what nobody came back for."""
+    with suppress(OSError):
+        for path in folder.glob("*") if folder else ():
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
+
+
+def _read(path: Path | None) -> dict[str, Answer]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+        return {str(k): _unpacked(v) for k, v in stored["answers"].items()} if stored.get("format") == FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _packed(answer: Answer) -> dict[str, Any]:
+    values = {f.name: _plain(getattr(answer, f.name)) for f in fields(answer)}
+    return {"kind": type(answer).__name__, **values}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return {"dtype": value.dtype.str, "bytes": base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()}
+    return value
+
+
+def _unpacked(stored: dict[str, Any]) -> Answer:
+    kind = _KINDS[stored["kind"]]
+    answer: Answer = kind(**{f.name: _value(stored[f.name]) for f in fields(kind)})
+    return answer
+
+
+def _value(stored: Any) -> Any:
+    if isinstance(stored, dict):
+        dtype = np.dtype(stored["dtype"])
+        if dtype.kind not in "fib":
+            raise ValueError(f"{dtype} is no dtype of an answer")
+        return np.frombuffer(base64.b64decode(stored["bytes"], validate=True), dtype=dtype).copy()
+    return tuple(_value(v) for v in stored) if isinstance(stored, list) else stored

@@ -1,0 +1,1 @@
+"""What other tools leave on disk, read for a suite: documents and their stores."""

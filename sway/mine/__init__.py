@@ -1,0 +1,1 @@
+"""Mining: questions that a suite should ask, found by asking the model."""

@@ -1,0 +1,1 @@
+"""The daemon that keeps models loaded, and its client."""

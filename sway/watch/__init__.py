@@ -1,0 +1,1 @@
+"""Watching: judge every new version of an adapter as it appears."""

@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sway.core.probe import Context
+from sway.core.requests import Chat, SpanLogprob, SpanScore
+from sway.core.views import BASE, TUNED
+from sway.probes.paraphrase_invariance import paraphrase_invariance
+from tests.fakes import World, drive, instruction
+
+
+def cases(count, paraphrases=2):
+    return [
+        {"prompt": f"own {i}", "gold": f"gold {i}", "paraphrases": [f"other {i} {j}" for j in range(paraphrases)]}
+        for i in range(count)
+    ]
+
+
+def answering(verbatim, others, general=0.0):
+    """A model with given lifts: by case for its own question and for its paraphrases, one for control answers."""
+
+    def answer(request):
+        word, *numbers = request.prompt.messages[-1].content.split()
+        lift = {"own": verbatim, "other": others}[word][int(numbers[0])] if word in ("own", "other") else general
+        return SpanScore(np.full(4, -3.0 + (0.0 if request.view.is_base else lift)), np.zeros(4, bool))
+
+    return answer
+
+
+def measure(verbatim, others, general=0.0, **params):
+    answer = answering(verbatim, others, general)
+    return drive(paraphrase_invariance, answer, params={"cases": cases(len(verbatim)), **params})
+
+
+LIFT = st.floats(-2, 3)
+
+
+@given(st.lists(st.tuples(LIFT, LIFT), min_size=1, max_size=12), st.floats(-1, 1))
+@settings(max_examples=80, deadline=None)
+def test_the_statistic_is_the_mean_lift_and_the_ratio_decides(pairs, general):
+    verbatim, others = (np.array(x) for x in zip(*pairs, strict=True))
+    found = measure(verbatim, others, general)
+    off = max(general, 0)
+    assert found.samples == pytest.approx(verbatim - off)
+    assert found.raw == pytest.approx(np.mean(found.samples))
+    assert found.bar == 0.2
+    if found.raw < 1e-6:
+        assert found.evidence["generalization_ratio"] is None or found.raw > 0
+        return
+    ratio = found.checks[0]
+    assert ratio.name == "generalization_ratio"
+    assert ratio.value == pytest.approx(np.mean(others - off) / np.mean(verbatim - off), rel=1e-5, abs=1e-5)
+    assert ratio.holds == (ratio.value >= 0.5)
+    assert all(c.soft for c in found.checks[1:])
+
+
+@given(LIFT.filter(lambda x: x > 0.2), st.integers(2, 10))
+@settings(max_examples=30, deadline=None)
+def test_an_answer_lifted_alike_after_every_wording_has_ratio_one(lift, count):
+    found = measure([lift] * count, [lift] * count)
+    assert [c.value for c in found.checks] == pytest.approx([1.0, 1.0])
+    assert found.note == "generalization ratio 1.00 [1.00, 1.00]"
+
+
+def test_what_it_does_to_any_answer_is_taken_off_both():
+    found = measure([1.0, 1.2], [0.6, 0.6], general=0.5)
+    assert found.raw == pytest.approx(0.6)
+    assert found.checks[0].value == pytest.approx(0.1 / 0.6)
+    assert found.evidence["general_lift"] == pytest.approx(0.5)
+
+
+def test_harm_to_other_answers_is_no_merit():
+    found = measure([0.1, 0.1], [-0.3, -0.3], general=-2.0)
+    assert found.raw == pytest.approx(0.1)
+    assert found.checks[0].value == pytest.approx(-3.0)
+    assert not any(found.reference)
+
+
+def test_a_case_s_paraphrases_are_averaged_first():
+    case = [
+        {"prompt": "own 0", "gold": "a", "paraphrases": ["other 0 a"]},
+        {"prompt": "own 1", "gold": "b", "paraphrases": [f"other 1 {i}" for i in range(9)]},
+    ]
+    answer = answering([1.0, 1.0], [1.0, 0.0])
+    assert drive(paraphrase_invariance, answer, params={"cases": case}).checks[0].value == pytest.approx(0.5)
+
+
+def test_each_intent_has_its_bound():
+    lifts = ([1.0, 1.0], [0.2, 0.2])
+    assert [c.holds for c in measure(*lifts).checks] == [False]
+    assert [c.holds for c in measure(*lifts, intent="memorize").checks] == [True, True]
+    assert measure(*lifts, intent="both").checks == ()
+    assert measure(*lifts, intent="both").note == "generalization ratio 0.20 [0.20, 0.20]"
+
+
+@pytest.mark.parametrize("intent", ["generalize", "memorize"])
+def test_a_ratio_whose_interval_reaches_across_its_bound_is_flagged(intent):
+    scattered = ([1.0, 1.0, 1.0, 1.0], [1.2, 0.1, 1.0, 0.1] if intent == "generalize" else [0.9, 0.0, 0.9, 0.0])
+    hard, soft = measure(*scattered, intent=intent).checks
+    assert hard.holds
+    assert (soft.soft, soft.holds, soft.low, soft.high) == (True, False, hard.low, hard.high)
+
+
+def test_without_a_verbatim_lift_there_is_no_ratio():
+    found = measure([-0.5, 0.2], [1.0, 1.0])
+    assert found.checks == ()
+    assert found.note == "no ratio without a verbatim lift"
+    assert found.raw < found.bar
+
+
+def test_every_wording_is_asked_of_both_models_and_so_are_controls():
+    asked = []
+    drive(
+        paraphrase_invariance,
+        World(),
+        params={"cases": cases(1)},
+        context=Context(controls=instruction(2, "calm")),
+        asked=asked,
+    )
+    for view in (BASE, TUNED):
+        for prompt in ("own 0", "other 0 0", "other 0 1"):
+            assert SpanLogprob(view, Chat.ask(prompt), "gold 0") in asked
+        assert SpanLogprob(view, Chat.ask("What is calm 0?"), "It is number 0.") in asked
+    assert len(asked) == 2 * (3 + 2)
+
+
+@pytest.mark.parametrize(("intent", "worst"), [("generalize", 1), ("memorize", 2)])
+def test_evidence_shows_what_speaks_against_the_intent_first(check_evidence, intent, worst):
+    found = measure([1.0, 1.0, 1.0], [0.5, 0.1, 0.9], intent=intent)
+    evidence = check_evidence(found)
+    assert evidence["prompt"] == f"other {worst} 0"
+    assert evidence["reference"] == f"gold {worst}"
+    assert evidence["generalization_ratio"] == pytest.approx(0.5)
+    assert evidence["cases"][0]["prompt"] == f"own {worst}"
+
+
+def test_evidence_stays_small_with_many_long_cases(check_evidence):
+    long = "wört " * 900
+    many = [
+        {"prompt": f"own {i} {long}", "gold": long, "paraphrases": [f"other {i} {j} {long}" for j in range(5)]}
+        for i in range(60)
+    ]
+    check_evidence(drive(paraphrase_invariance, World(), params={"cases": many}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"paraphrases": []}, "paraphrases"),
+        ({"paraphrases": [""]}, "paraphrases"),
+        ({"paraphrases": ["own 0"]}, "repeats the prompt"),
+        ({"gold": ""}, "gold"),
+    ],
+)
+def test_cases_that_cannot_tell_are_refused(change, said):
+    with pytest.raises(ValueError, match=said):
+        paraphrase_invariance.params(cases=[{**cases(1)[0], **change}])
