@@ -32,11 +32,17 @@ demo: $(VENV)/run ## Train a small base and three adapters, and gate them
 test: $(VENV)/test ## Run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(VENV)/lint test ## What CI runs: the tests, ruff, mypy, import-linter
+check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image where an engine is here
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck entrypoint.sh scripts/image.sh .ci/run
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --no-progress --quiet --persona=auditor .github/workflows
+	$(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml
+	scripts/image.sh check $(BIN)/python
 
 bench: $(VENV)/test ## Measure: batched against one at a time, in one run; and how often comparisons are wrong
 	$(BIN)/python -m benchmarks.batching

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build and test the image with whatever container engine is here: image.sh engine|build|test PYTHON|stop
+# Build and test the image with whatever container engine is here: image.sh engine|build|test PYTHON|check PYTHON|stop
 #
 # Takes, in this order: a Docker engine that runs, a private one that it starts (as root, where dockerd is installed),
 # podman. Where the base image cannot be pulled, a stand-in is made from Debian's packages, if mmdebstrap is installed.
@@ -98,7 +98,7 @@ wheels() { # an image of the wheels that pip finds in folders of this machine
 
 build() {
   local base wheels_image
-  base=$(base_image)
+  base=$(base_image) || return
   wheels_image=$(wheels)
   # shellcheck disable=SC2046,SC2086
   DOCKER_BUILDKIT=1 $ENGINE build --network host --tag "$IMAGE" $(secrets) \
@@ -107,12 +107,26 @@ build() {
     --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" .
 }
 
+run_tests() {
+  SWAY_ENGINE=$ENGINE SWAY_IMAGE=$IMAGE "$1" -m pytest -q tests/container
+}
+
+check() { # build and test where that is possible; say so where it is not
+  if ENGINE=$(engine) && base_image >/dev/null; then
+    trap 'rm -rf "$WORK"; stop_docker' EXIT
+    build && run_tests "$1"
+  else
+    say "THE IMAGE WAS NOT BUILT AND NOT TESTED HERE."
+  fi
+}
+
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 case ${1:-} in
   engine) engine ;;
   build) ENGINE=$(engine) && build ;;
-  test) ENGINE=$(engine) && SWAY_ENGINE=$ENGINE SWAY_IMAGE=$IMAGE "${2:-python3}" -m pytest -q tests/container ;;
+  test) ENGINE=$(engine) && run_tests "${2:-python3}" ;;
+  check) check "${2:-python3}" ;;
   stop) stop_docker ;;
-  *) say "usage: $0 engine|build|test PYTHON|stop"; exit 2 ;;
+  *) say "usage: $0 engine|build|test PYTHON|check PYTHON|stop"; exit 2 ;;
 esac
