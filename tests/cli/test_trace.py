@@ -71,7 +71,8 @@ def test_a_missing_trace_is_one_line(call, tmp_path: Path) -> None:
     assert (ran.code, "cannot be read" in ran.err) == (2, True)
 
 
-def test_every_batch_of_a_run_is_told_and_moves_no_number(zoo, call, tmp_path: Path, own_cache) -> None:
+def test_every_batch_of_a_run_is_told_and_moves_no_number(zoo, call, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SWAY_DISABLE_NULL_CACHE", "1")
     spec, path = zoo.spec(tmp_path, "healthy", suite=suite()[:2]), tmp_path / "t.jsonl"
     assert call("run", spec, "--trace", path, "--json", tmp_path / "traced.json").code == 0
     assert call("run", spec, "--json", tmp_path / "plain.json").code == 0
