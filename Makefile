@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench docs image image-test clean
 
 help: ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
 
 $(VENV)/run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
@@ -32,11 +32,17 @@ demo: $(VENV)/run ## Train a small base and three adapters, and gate them
 test: $(VENV)/test ## Run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(VENV)/lint test ## What CI runs: the tests, ruff, mypy, import-linter
+check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image where an engine is here
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck entrypoint.sh scripts/image.sh .ci/run
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --no-progress --quiet --persona=auditor .github/workflows
+	$(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml
+	scripts/image.sh check $(BIN)/python
 
 bench: $(VENV)/test ## Measure: batched against one at a time, in one run; and how often comparisons are wrong
 	$(BIN)/python -m benchmarks.batching
@@ -44,6 +50,12 @@ bench: $(VENV)/test ## Measure: batched against one at a time, in one run; and h
 
 docs: $(VENV)/test ## Rewrite the generated blocks of the documentation
 	$(BIN)/python tests/generate_docs.py
+
+image: ## Build the container image with docker or podman, whichever is here
+	scripts/image.sh build
+
+image-test: $(VENV)/test image ## Run the image, and the pre-commit hooks, as their users do
+	scripts/image.sh test $(BIN)/python
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must
     from sway.backends.interface import Backend
     from sway.backends.shelf import Shelf
     from sway.core.model import ModelSpec
+    from sway.core.trace import Tracer
 
 ALLOW_CUSTOM = "SWAY_ALLOW_CUSTOM"
 """Must be 1 for a spec to name code that runs: a spec may come from a pull request."""
@@ -26,6 +27,7 @@ def build(
     differential: bool = True,
     threads: int | None = None,
     shelf: Shelf[Any] | None = None,
+    tracer: Tracer | None = None,
 ) -> Backend:
     """Load the model and adapter and return what answers questions about them.
 
@@ -33,7 +35,7 @@ def build(
 
     With `differential` one model serves every view; without it a second, untouched copy answers the base view.
     `threads` bounds the CPU threads and defaults to the physical cores. A `shelf` keeps the base that is loaded
-    for the next backend that is built with it, once this one is closed.
+    for the next backend that is built with it, once this one is closed. A `tracer` is told of each batch of kind hf.
 
     Raises:
         AdapterError, PreflightError: the adapter cannot be scored.
@@ -41,7 +43,7 @@ def build(
     """
     tuned = tuned or base.model_copy(update={"adapter": os.fspath(adapter_path)} if adapter_path else {})
     makers: dict[str, Callable[[], Backend]] = {
-        "hf": lambda: _hf(base, tuned, differential, threads, shelf),
+        "hf": lambda: _hf(base, tuned, differential, threads, shelf, tracer),
         "mlx": lambda: _mlx(base, tuned, differential),
         "api": lambda: _api(base, tuned),
         "dummy": lambda: _dummy(base, tuned),
@@ -51,12 +53,17 @@ def build(
 
 
 def _hf(
-    base: ModelSpec, tuned: ModelSpec, differential: bool, threads: int | None, shelf: Shelf[Any] | None
+    base: ModelSpec,
+    tuned: ModelSpec,
+    differential: bool,
+    threads: int | None,
+    shelf: Shelf[Any] | None,
+    tracer: Tracer | None,
 ) -> Backend:
     require("hf", "torch", "transformers")
     from sway.backends.hf.backend import HFBackend
 
-    return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf)
+    return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf).traced(tracer)
 
 
 def _mlx(base: ModelSpec, tuned: ModelSpec, differential: bool) -> Backend:

@@ -13,7 +13,7 @@ from sway.backends.shelf import Shelf
 from sway.cli.against import baseline, check_shared, checked, fail_on_regression, held_against, settle, show_against
 from sway.cli.options import a_number
 from sway.cli.reports import Outputs, outputs
-from sway.cli.session import judge_spec, judging, parse_weights, report
+from sway.cli.session import judge_spec, judging, parse_weights, report, tracer
 from sway.cli.several import Judged, judged_in_turn, load_all, names, place, show_all, worst
 from sway.core import folders
 from sway.core.errors import SwayError
@@ -48,6 +48,7 @@ def gate(
     weights: str,
     thorough: bool,
     threads: int | None,
+    trace: Path | None,
     threshold: float,
     fail_on: str,
     baseline: Path | None,
@@ -62,7 +63,8 @@ def gate(
     """
     if share is not None and baseline is None:
         raise SwayError("there is nothing to regress from", where="--fail-on-regression", mend="give --baseline")
-    options = Options(weights=parse_weights(weights), thorough=thorough, threads=threads)
+    told = tracer(trace, *specs)
+    options = Options(weights=parse_weights(weights), thorough=thorough, threads=threads, tracer=told)
     loaded = load_all(specs)
     several, wanted = len(specs) > 1, outputs(paths)
     jobs = [

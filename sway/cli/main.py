@@ -16,6 +16,7 @@ COMMANDS = {
     "report": ("sway.cli.report:report", "A saved report again, in any format."),
     "compare": ("sway.cli.compare:compare_reports", "Is a run worse than another? From their JSON reports."),
     "diff": ("sway.cli.diff:diff", "Is one adapter worse than another? Both are asked in one run."),
+    "trace": ("sway.cli.trace:trace", "Where a run's time went, batch by batch."),
     "check": ("sway.cli.check:check", "Is there anything in this adapter? No spec needed."),
     "demo": ("sway.cli.demo:demo", "See a gate pass one adapter and stop two, offline."),
     "init": ("sway.cli.init:init", "Write a commented starter spec for an adapter."),

@@ -11,7 +11,7 @@ from rich.table import Table
 from sway.cli.against import baseline, check_shared, checked, held_against, show_against
 from sway.cli.console import console
 from sway.cli.reports import outputs
-from sway.cli.session import judge_spec, judging, parse_weights, report
+from sway.cli.session import judge_spec, judging, parse_weights, report, tracer
 from sway.core.text import printable
 from sway.engine.plan import Forecast, Options, forecast, make_plan
 from sway.engine.score import merge_weights
@@ -35,6 +35,7 @@ def run(
     weights: str,
     thorough: bool,
     threads: int | None,
+    trace: Path | None,
     only: str,
     skip: str,
     baseline: Path | None,
@@ -44,7 +45,7 @@ def run(
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
-    options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads)
+    options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads, tracer=tracer(trace, spec))
     if dry_run:
         show_plan(loaded, options)
         return

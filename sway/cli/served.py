@@ -23,6 +23,8 @@ def judge_served(loaded: LoadedSpec, options: Options, url: str, outputs: Output
     Raises:
         SwayError: an option has no meaning there, a name or weight is wrong, or the server gives no report.
     """
+    if options.tracer:
+        raise SwayError("has no effect on a server", where="--trace", mend="run it here")
     if options.thorough or options.threads:
         option = "--thorough" if options.thorough else "--threads"
         mend = "set runs: on the spec's null_adapter" if options.thorough else "set OMP_NUM_THREADS where it runs"

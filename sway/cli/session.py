@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -13,10 +14,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from sway.backends.shelf import Shelf
 from sway.cli.console import console, is_terminal
+from sway.cli.output import check_target
 from sway.cli.reports import Outputs, reporting
 from sway.core import folders
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
+from sway.core.trace import Tracer, trace_to
 from sway.engine.build import build
 from sway.engine.gate import Decision, FailOn, decide
 from sway.engine.kept import Ledger
@@ -33,7 +36,16 @@ JUDGING = (
     click.option("--weights", default="", metavar="K=V,...", help="Category weights, merged with the spec's."),
     click.option("--thorough", is_flag=True, help="99 nulls in place of 19, where the spec does not say."),
     click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: physical cores."),
+    click.option("--trace", type=click.Path(path_type=Path), help="Write a line a batch here; see: sway trace."),
 )
+
+
+def tracer(path: Path | None, *inputs: Path) -> Tracer | None:
+    """What writes the trace of this command, if one is asked for; its file is closed with the command."""
+    if path is None:
+        return None
+    check_target(path, *inputs)
+    return click.get_current_context().with_resource(trace_to(path))
 
 
 def judging(command: Command) -> Command:

@@ -14,4 +14,11 @@ from sway.suite.spec import LoadedSpec
 def build(loaded: LoadedSpec, options: Options, shelf: Shelf[Any] | None = None) -> Backend:
     """Load the model that a spec names, or take its base from the shelf. See `sway.backends.build` for the errors."""
     models, differential = loaded.spec.models, loaded.spec.defaults.differential
-    return backends.build(models.base, models.ft, differential=differential, threads=options.threads, shelf=shelf)
+    return backends.build(
+        models.base,
+        models.ft,
+        differential=differential,
+        threads=options.threads,
+        shelf=shelf,
+        tracer=options.tracer,
+    )

@@ -68,7 +68,8 @@ class Row:
     """One probe, then and now. `difference` is now less then, in `unit`; `gain` is the same, positive where better.
 
     `adjusted_p` is Holm's. `floor` is the least difference that counts; `needed` about how many questions would
-    show it. `why` says what kept the probe from being compared, or what decided where no samples were paired.
+    show it. `fails_now` marks a probe that held and holds no more. `why` says what kept the probe from being
+    compared, or what decided beside the pairs.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Row:
     unequal: int = 0
     only_before: int = 0
     only_after: int = 0
+    fails_now: bool = False
     why: str = ""
 
     @property
@@ -187,6 +189,7 @@ def _held(row: Row, old: ProbeResult, new: ProbeResult, share: float) -> tuple[R
             unequal=pairs.unequal,
             only_before=pairs.only_before,
             only_after=pairs.only_after,
+            fails_now=new.verdict is Verdict.FAIL and old.verdict is not Verdict.FAIL,
         ),
         pairs,
     )
@@ -202,13 +205,16 @@ def _by_verdict(row: Row, then: Verdict, now: Verdict) -> Row:
 
 def _decided(row: Row, pairs: Pairs, adjusted: float, alpha: float, tests: int) -> Row:
     floor, gain = row.floor or 0.0, row.gain or 0.0
-    change = Change.SAME
+    change, why = Change.SAME, ""
     if adjusted <= alpha and abs(gain) >= floor:
         change = Change.IMPROVED if gain > 0 else Change.REGRESSED
+    if change is Change.IMPROVED and row.fails_now:
+        # More of it is no gain where it no longer means anything: a broken adapter changes the model most of all.
+        change, why = Change.REGRESSED, "it held before and fails now, although the number itself grew for the better"
     needed = pairs_needed(
         pairs.differences, pairs.reference, least=floor, alpha=alpha / tests, yes_or_no=pairs.yes_or_no
     )
-    return replace(row, change=change, adjusted_p=adjusted, needed=needed)
+    return replace(row, change=change, adjusted_p=adjusted, needed=needed, why=why)
 
 
 def _notes(before: Side, after: Side) -> tuple[str, ...]:

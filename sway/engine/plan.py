@@ -10,6 +10,7 @@ from sway.core.errors import SwayError
 from sway.core.probe import Context
 from sway.core.requests import NextToken, Request
 from sway.core.results import ProbeResult
+from sway.core.trace import Tracer
 from sway.core.verdicts import Verdict
 from sway.core.views import NullDraw
 from sway.engine.ask import Task
@@ -23,7 +24,10 @@ from sway.suite.spec import LoadedSpec
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line adds to a spec. `only` and `skip` name probes; `nulls` False draws no null adapter."""
+    """What the command line adds to a spec. `only` and `skip` name probes; `nulls` False draws no null adapter.
+
+    `tracer` is told of each batch.
+    """
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -31,6 +35,7 @@ class Options:
     thorough: bool = False
     threads: int | None = None
     nulls: bool = True
+    tracer: Tracer | None = None
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,16 @@ def test_a_higher_lift_improved_and_a_higher_harm_regressed():
     assert [r.change for r in found.rows] == [Change.IMPROVED, Change.REGRESSED]
 
 
+def test_what_grew_and_fails_now_is_no_improvement():
+    """A collapsed adapter changes the model more than a healthy one, and no more than noise of its size does."""
+    broken = replace(jittered(probe(), 0.5), verdict=Verdict.FAIL)
+    row = only(compare(side(probe()), side(broken)))
+    assert (row.change, row.gain > 0) == (Change.REGRESSED, True)
+    assert "fails now" in row.why
+    failing = replace(probe(), verdict=Verdict.FAIL)
+    assert only(compare(side(failing), side(broken))).change is Change.IMPROVED
+
+
 def test_an_optional_probe_that_regressed_closes_nothing():
     found = compare(side(probe(required=False)), side(jittered(probe(required=False), -0.3)))
     assert (only(found).change, found.exit()) == (Change.REGRESSED, Exit.PASS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -22,6 +22,7 @@ from sway.backends.hf.lora import Views
 from sway.backends.hf.plan import Plan
 from sway.backends.hf.runner import Runner
 from sway.backends.hf.score import Ask, Row, Rows, Scorer
+from sway.backends.hf.spent import Spent
 from sway.backends.hf.text import Text
 from sway.backends.interface import Answered, Identity
 from sway.backends.scorer import Scores
@@ -30,7 +31,8 @@ from sway.backends.shelf import Shelf
 from sway.core.errors import BackendError, PreflightError, RequestError
 from sway.core.model import ModelSpec
 from sway.core.requests import Answer, Chat, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
-from sway.core.results import NOTHING, BackendStats, Cost, DeterminismReport
+from sway.core.results import BackendStats, Cost, DeterminismReport
+from sway.core.trace import Tracer
 from sway.core.views import BASE, TUNED, View
 
 _TOKENS = {"cpu": 4096, "mps": 4096, "cuda": 32768}
@@ -58,8 +60,7 @@ class HFBackend(Scores):
         self.runners = [tuned, *(Runner(other.model, Plan(), None, pad) for other in loaded[1:])]
         self.scorer = Scorer(self.text)
         self.ends = end_tokens(model, tokenizer)
-        self._spent = _Spent()
-        self._costs = [runner.cost for runner in self.runners]
+        self._spent = Spent([runner.cost for runner in self.runners])
         sample = self.text.prompt(_SAMPLE)
         for runner in self.runners:
             check_reading(runner, sample, loaded[0].dtype)
@@ -154,13 +155,13 @@ class HFBackend(Scores):
 
     def stats(self) -> BackendStats:
         """What has been spent since the model was loaded."""
-        costs, spent = self._costs, self._spent
+        spent = self._spent
         return BackendStats(
             requests=spent.requests,
             batches=spent.batches,
-            forward_passes=self._passes(),
-            rows=sum(cost.rows for cost in costs),
-            tokens=sum(cost.tokens for cost in costs),
+            forward_passes=spent.forward_passes,
+            rows=sum(each.rows for each in spent.passes),
+            tokens=spent.tokens,
             seconds=spent.cost.seconds,
             cpu_seconds=spent.cost.cpu_seconds,
             load_seconds=self.load_seconds,
@@ -209,42 +210,39 @@ class HFBackend(Scores):
         tokens = _TOKENS.get(self.device.type, 4096)
         for batch in batches(rows.all, lambda row: row.view, lambda row: self._side(row.view), tokens):
             run = partial(self.scorer.run, self.runners[self._side(batch[0].view)])
-            yield from self._timed(run, batch, _row_failed)
+            yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
 
     def _write(self, lines: Sequence[Line]) -> Iterator[Answered]:
         tokens = 4 * _TOKENS.get(self.device.type, 4096)
         for batch in batches(lines, lambda n: n.request.view, lambda n: self._side(n.request.view), tokens):
             writer = Writer(self.runners[self._side(batch[0].request.view)], self.text, self.ends)
-            yield from self._timed(writer.run, batch, lambda line: [(line.request, Failure(_NO_MEMORY))])
+            yield from self._timed(writer.run, batch, _line_failed, [line.request.view for line in batch])
 
     def _timed(
-        self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found]
+        self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found], views: list[View]
     ) -> Iterator[Answered]:
-        start, cpu, passes = time.perf_counter(), time.process_time(), self._passes()
+        spent = self._spent
+        start, cpu, passes, tokens = time.perf_counter(), time.process_time(), spent.forward_passes, spent.tokens
         found = run_halving(run, batch, failed)
-        spent = Cost(time.perf_counter() - start, time.process_time() - cpu, self._passes() - passes)
-        self._spent.batches += 1
-        self._spent.cost += spent
-        share = spent.share(max(len(found), 1))
+        cost = Cost(time.perf_counter() - start, time.process_time() - cpu, spent.forward_passes - passes)
+        kind: Literal["score", "write"] = "write" if isinstance(batch[0], Line) else "score"
+        spent.add(kind, views, batch[0].width, cost, spent.tokens - tokens)
+        share = cost.share(max(len(found), 1))
         for request, answer in found:
             yield Answered(request, answer, share)
 
-    def _passes(self) -> int:
-        return sum(cost.forward_passes for cost in self._costs)
+    def traced(self, tracer: Tracer | None) -> HFBackend:
+        """The same, telling of each batch from now on."""
+        self._spent.tracer = tracer
+        return self
 
 
 _NO_MEMORY = "it does not fit in memory, even alone"
 
 
-@dataclass
-class _Spent:
-    requests: int = 0
-    batches: int = 0
-    cost: Cost = NOTHING
-
-    def __post_init__(self) -> None:
-        self.views: set[str] = set()
-
-
 def _row_failed(row: Row) -> Found:
     return [(ask.request, Failure(_NO_MEMORY)) for ask in row.asks if ask.request is not None]
+
+
+def _line_failed(line: Line) -> Found:
+    return [(line.request, Failure(_NO_MEMORY))]
