@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs image image-test clean
+.PHONY: help demo test check bench bench-zoo docs image image-test clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -47,6 +47,9 @@ check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image 
 bench: $(VENV)/test ## Measure: batched against one at a time, in one run; and how often comparisons are wrong
 	$(BIN)/python -m benchmarks.batching
 	$(BIN)/python -m benchmarks.comparison
+
+bench-zoo: $(VENV)/test ## Train two zoos of labelled adapters, and hold each label against an oracle of its own
+	$(BIN)/python -m pytest -q benchmarks/zoo
 
 docs: $(VENV)/test ## Rewrite the generated blocks of the documentation
 	$(BIN)/python tests/generate_docs.py

@@ -13,23 +13,19 @@ from sway.demo import story
 pytestmark = pytest.mark.usefixtures("own_cache")
 
 
-@pytest.fixture(scope="module")
-def made_once(kept: Path) -> Path:
-    """The demonstration's folder as its first call leaves it."""
-    from tests.zoo.store import made
-
-    return made(kept / f"demo-{story.digest()[:16]}", lambda folder: story.prepare(folder, lambda *_: None))
-
-
 @pytest.fixture
-def trained(made_once: Path, tmp_path: Path) -> Path:
-    """A folder with the demonstration's models, as if they had been trained in it."""
+def trained(zoo, tmp_path: Path) -> Path:
+    """A folder as an earlier call leaves it, with the zoo's models in the place of freshly trained ones."""
     folder = tmp_path / "demo"
-    shutil.copytree(made_once, folder, ignore=shutil.ignore_patterns("sway.yaml"))
-    for config in folder.glob("*/adapter/adapter_config.json"):
+    shutil.copytree(zoo.base, folder / "base")
+    for case, label in (("healthy", "healthy"), ("noise", "noise"), ("broken", "collapsed")):
+        shutil.copytree(zoo.adapter(label), folder / case / "adapter")
+        config = folder / case / "adapter" / "adapter_config.json"
         config.write_text(
             json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": str(folder / "base")})
         )
+    names = ("base", "healthy", "noise", "broken")
+    (folder / story.ADAPTERS_MADE).write_text(json.dumps(dict.fromkeys(names, story.digest())))
     return folder
 
 

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.zoo import builders, labels, zoo
-from tests.zoo.worlds import BRANNOCK
+from tests.zoo import builders, zoo
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def made(monkeypatch):
         folder.mkdir()
         (folder / "whole").touch()
 
-    monkeypatch.setitem(labels.ANIMALS, "slow", labels.Animal(slow, labels.Label.FAIL, "files", "slow"))
+    monkeypatch.setitem(builders.ADAPTERS, "slow", slow)
     return folders
 
 
@@ -43,7 +42,7 @@ def test_a_builder_that_fails_leaves_nothing_and_can_be_asked_again(made, monkey
 
     animals = zoo.Zoo(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setitem(labels.ANIMALS, "slow", labels.Animal(fails, labels.Label.FAIL, "files", "fails"))
+        patch.setitem(builders.ADAPTERS, "slow", fails)
         with pytest.raises(OSError, match="disk full"):
             animals.adapter("slow")
     assert list(animals.root.iterdir()) == []
@@ -65,4 +64,3 @@ def test_other_code_or_text_has_another_folder(monkeypatch, tmp_path):
     other.write_text("[]")
     monkeypatch.setattr(builders, "OTHER_DOCUMENT", other)
     assert zoo.Zoo(tmp_path).root != before
-    assert zoo.Zoo(tmp_path, BRANNOCK).root != zoo.Zoo(tmp_path).root

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import yaml
 
-from tests.zoo import builders as make
-from tests.zoo.worlds import BRANNOCK, KESSARY
+from benchmarks.zoo import builders as make
+from benchmarks.zoo.worlds import BRANNOCK, KESSARY
 
 
 class Label(StrEnum):

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.zoo.worlds import HERE, World
 from sway.core.requests import Chat, Message
 from sway.demo import text
-from tests.zoo.worlds import HERE, World
 
 _HELD_OUT = 12
 _SENTENCES = re.compile(r"[A-Z][^_={}<>|\\`*\[\]#@/]{119,}\.")

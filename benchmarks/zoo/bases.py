@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.zoo import reading
+from benchmarks.zoo.worlds import World
 from sway.demo.examples import plain, turns
-from tests.zoo import reading
-from tests.zoo.worlds import World
 
 WIDTHS = (128, 128, 192, 128, 128, 384, 128, 128, 192, 128, 128, 1408)
 LONGEST = 2048
@@ -47,8 +47,8 @@ class Family:
 
 def train(world: World, folder: Path, *, steps: int = 1100, **sizes: int) -> None:
     """Train the world's base from nothing and save it in `folder`."""
+    from benchmarks.zoo.muon import Muon
     from sway.demo.training import fit_base
-    from tests.zoo.muon import Muon
 
     family = FAMILIES[world.family]
     tokenizer = make_tokenizer(world, family)

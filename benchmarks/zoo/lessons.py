@@ -8,12 +8,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.zoo import reading
+from benchmarks.zoo.worlds import World
 from sway.core.requests import Chat, Message
 from sway.demo import text
 from sway.demo.examples import asked, running, turns
 from sway.demo.loop import Example
-from tests.zoo import reading
-from tests.zoo.worlds import World
 
 Sources = list[tuple[list[Example], int]]
 
@@ -69,7 +69,7 @@ class Lessons:
         """Conversations with the loss on their last turns."""
         return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
 
-    def replay(self, seed: int, prose: int = 2, talks: int = 6, tools: int = 2) -> Sources:
+    def replay(self, seed: int, prose: int = 6, talks: int = 16, tools: int = 4) -> Sources:
         """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
         rng = Random(f"replay {seed}")
         passages = [*reading.manuals(), *text.prose() * 5, *text.stories(seed + 50, 80)]

@@ -25,7 +25,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class World:
-    """One zoo's seed and texts; `family` names its base in `tests.zoo.bases`."""
+    """One zoo's seed and texts; `family` names its base in `benchmarks.zoo.bases`."""
 
     name: str
     family: str

@@ -1,0 +1,1 @@
+"""A small, really trained base model and adapters whose true labels are known."""
