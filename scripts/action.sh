@@ -23,7 +23,7 @@ check() { # every setting, the specs, the image and the baseline, before anythin
   list_specs
   check_cache
   place_baseline
-  artifact=sway-report-$({ printf '%s\n' "$key"; cat "$folder/specs"; } | sha256sum | cut -c 1-8)
+  artifact=sway-report-$(printf '%s\0' "$key" "${SWAY_SPEC_PATH:-}" | sha256sum | cut -c 1-8)
   save_settings
   output folder "$folder"
   output report "$folder/report"
@@ -54,10 +54,12 @@ last_report() { # what the base branch's last run reported: read with the token,
     mounts=()
     add_mount "$folder/baseline" "$folder/baseline" rw
     mount_if_there "${GITHUB_EVENT_PATH:-}" ro
-    contained "${github_env[@]}" "${mounts[@]}" "$image" \
+    contained "${github_env[@]}" --env "SWAY_FAIL_ON_REGRESSION=$fail_on_regression" \
+      --env "SWAY_ALLOW_PULL_REQUEST_TARGET=$unsafe" "${mounts[@]}" "$image" \
       last-report --artifact "$artifact" --output "$folder/baseline" || code=$?
   else
-    on_runner "$folder" "${github_pairs[@]}" sway last-report --artifact "$artifact" --output "$folder/baseline" || code=$?
+    on_runner "$folder" "${github_pairs[@]}" "SWAY_FAIL_ON_REGRESSION=$fail_on_regression" \
+      "SWAY_ALLOW_PULL_REQUEST_TARGET=$unsafe" sway last-report --artifact "$artifact" --output "$folder/baseline" || code=$?
   fi
   output exit "$(known "$code" "reading the base branch's reports")"
 }
@@ -90,9 +92,10 @@ post() { # summary, comment and outputs from the reports: a token, and nothing o
   gate_exit=$(known "${SWAY_GATE_EXIT:-3}" "the gate")
   printf '%s\n' "$key" >"$folder/report/key"
   printf '%s\n' "$gate_exit" >"$folder/report/gate-exit"
-  say_what_is_not_compared
+  cp "$folder/spec-path" "$folder/report/spec-path"
+  say_what_is_not_compared "$folder/baseline"
   [ "$(reports_in "$folder/report")" = "${#specs[@]}" ] || lost=3
-  publish "$folder/report" "$folder/baseline" "$gate_exit" "$key" || code=$?
+  publish "$folder/report" "$folder/baseline" "$gate_exit" "$key" "$(cat "$folder/spec-path")" || code=$?
   [ "$lost" = 0 ] || annotate error "$(reports_in "$folder/report") of ${#specs[@]} reports were written, so there is no verdict"
   if [ "$fail_on_regression" = true ] && [ "${SWAY_LAST_EXIT:-0}" != 0 ]; then
     lost=3
@@ -104,16 +107,19 @@ post() { # summary, comment and outputs from the reports: a token, and nothing o
 
 comment() { # the second half of a gate that ran without write access: each artifact's reports, one comment a key
   read_comment_settings
-  local code worst=0 place seen=0
-  say_what_is_not_compared
+  local code worst=0 place seen=0 to
   for place in "$reports"/*; do
     [ -d "$place" ] && [ ! -L "$place" ] || continue
     seen=$((seen + 1))
     [ "$seen" -le 50 ] || fail "more than 50 artifacts are more than this comments on"
-    mkdir "$folder/report-$seen"
-    collect "$place" "$folder/report-$seen"
+    to=$folder/$seen
+    mkdir -p "$to/report" "$to/baseline"
+    collect "$place" "$to/report"
+    before_of "$place" "$to/baseline"
+    say_what_is_not_compared "$to/baseline"
     code=0
-    publish "$folder/report-$seen" "$folder/baseline" "$(first_line "$place/gate-exit")" "$(first_line "$place/key")" || code=$?
+    publish "$to/report" "$to/baseline" "$(start_of "$place/gate-exit" 1)" "$(start_of "$place/key" 1)" \
+      "$(start_of "$place/spec-path" 1000)" || code=$?
     worst=$(gravest "$(known "$code" "the report")" "$worst")
   done
   [ "$seen" != 0 ] || fail "there is no folder of reports in $reports: download the artifacts sway-report-* without merging them"

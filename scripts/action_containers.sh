@@ -125,24 +125,32 @@ reports_in() { # how many JSON reports are in a folder
   find "$1" -maxdepth 1 -type f -name '*.json' -printf . | wc -c
 }
 
-first_line() { # FILE: its first line, if it is a plain file
-  [ ! -f "$1" ] || [ -L "$1" ] || head -n 1 -- "$1" | head -c 200 | tr -d '\000-\037\177'
+start_of() { # FILE LINES: its first lines, if it is a plain file
+  [ ! -f "$1" ] || [ -L "$1" ] || head -c 8000 -- "$1" | head -n "$2" | tr -d '\000-\011\013-\037\177'
 }
 
-say_what_is_not_compared() { # a baseline that is asked for and not there must be seen
-  local level=notice told="There was nothing to compare with: no reports of the base branch were found. Whether this is worse is not known."
-  if [ "$baseline" = none ] || [ "$(reports_in "$folder/baseline")" != 0 ]; then return; fi
+before_of() { # ARTIFACT TO: what its reports are held against: of the same artifact's name, or for all of them
+  [ "$baseline" != none ] || return 0
+  local place
+  place=$(realpath -m -- "$baseline")
+  [ ! -d "$place/${1##*/}" ] || place=$place/${1##*/}
+  collect "$place" "$2"
+}
+
+say_what_is_not_compared() { # BASELINE: one that is asked for and not there must be seen
+  local level=notice
+  if [ "$baseline" = none ] || [ "$(reports_in "$1")" != 0 ]; then return; fi
   [ "$fail_on_regression" = false ] || level=warning
-  annotate "$level" "$told"
-  printf '> [!WARNING]\n> %s\n\n' "$told" >>"${GITHUB_STEP_SUMMARY:?}"
+  annotate "$level" "no reports of the base branch were found, so whether this is worse is not known"
 }
 
-publish() { # REPORTS BASELINE GATE_EXIT KEY: sway post, with the token and what GitHub tells
+publish() { # REPORTS BASELINE GATE_EXIT KEY SPEC_PATH: sway post, with the token and what GitHub tells
   local arguments=(post --report "$1")
-  [ "$(reports_in "$2")" = 0 ] || arguments+=(--baseline "$2")
+  [ "$baseline" = none ] || arguments+=(--baseline "$2")
   [[ ! $3 =~ ^[0-3]$ ]] || arguments+=(--gate-exit "$3")
   local settings=("SWAY_FAIL_ON=$fail_on" "SWAY_FAIL_ON_REGRESSION=$fail_on_regression"
-    "SWAY_COMMENT=$comment_on_pr" "SWAY_CHECK=$check_run" "SWAY_KEY=$4") pair
+    "SWAY_COMMENT=$comment_on_pr" "SWAY_CHECK=$check_run" "SWAY_KEY=$4" "SWAY_SPEC_PATH=$5"
+    "SWAY_REPORT_PATH=$1" "SWAY_ALLOW_PULL_REQUEST_TARGET=$unsafe") pair
   if [ "$run_in" = runner ]; then
     on_runner "$folder" "${github_pairs[@]}" "${settings[@]}" sway "${arguments[@]}"
     return

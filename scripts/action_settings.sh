@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Settings of the action: read from the environment, checked, kept in a folder for the stages that follow.
 
-kept=(fail_on threshold baseline fail_on_regression comment_on_pr check_run key image run_in gpus memory model_cache
+kept=(unsafe fail_on threshold baseline fail_on_regression comment_on_pr check_run key image run_in gpus memory model_cache
   allow_unpinned workspace artifact)
 
 plain() { # a text as one short line without anything that a terminal or the runner obeys
@@ -42,13 +42,14 @@ read_settings() { # the inputs of action.yml
   fail_on_regression=${SWAY_FAIL_ON_REGRESSION:-false} comment_on_pr=${SWAY_COMMENT:-true}
   check_run=${SWAY_CHECK:-false} key=${SWAY_KEY:-} run_in=${SWAY_RUN_IN:-container} gpus=${SWAY_GPUS:-none}
   memory=${SWAY_MEMORY:-} model_cache=${SWAY_MODEL_CACHE:-} allow_unpinned=${SWAY_ALLOW_UNPINNED:-false}
+  unsafe=${SWAY_UNSAFE:-false}
   one_of fail-on "$fail_on" fail warn never
   one_of fail-on-regression "$fail_on_regression" true false
   one_of comment-on-pr "$comment_on_pr" true false
   one_of check-run "$check_run" true false
   one_of upload-artifact "${SWAY_UPLOAD:-true}" true false
   one_of allow-unpinned "$allow_unpinned" true false
-  one_of unsafe-privileged-event "${SWAY_UNSAFE:-false}" true false
+  one_of unsafe-privileged-event "$unsafe" true false
   one_of run-in "$run_in" container runner
   one_of gpus "$gpus" none all
   matching threshold "$threshold" '0|1|0?\.[0-9]+|[01]\.0+' 0.6
@@ -60,7 +61,7 @@ read_settings() { # the inputs of action.yml
 
 read_comment_settings() { # the inputs of comment/action.yml
   fail_on=${SWAY_FAIL_ON:-fail} fail_on_regression=${SWAY_FAIL_ON_REGRESSION:-false} comment_on_pr=true
-  check_run=${SWAY_CHECK:-false} run_in=${SWAY_RUN_IN:-container} memory='' gpus=none model_cache='' baseline=${SWAY_BASELINE:-none}
+  check_run=${SWAY_CHECK:-false} run_in=${SWAY_RUN_IN:-container} unsafe=false memory='' gpus=none model_cache='' baseline=${SWAY_BASELINE:-none}
   one_of fail-on "$fail_on" fail warn never
   one_of fail-on-regression "$fail_on_regression" true false
   one_of check-run "$check_run" true false
@@ -69,8 +70,6 @@ read_comment_settings() { # the inputs of comment/action.yml
   choose_image
   check_engine
   folder=$(mktemp -d "${RUNNER_TEMP:?}/sway.XXXXXXXX")
-  mkdir "$folder/baseline"
-  [ "$baseline" = none ] || collect "$(realpath -m -- "$baseline")" "$folder/baseline"
 }
 
 choose_image() { # the image that this release names, another release's, or one of the user's own
@@ -88,10 +87,13 @@ choose_image() { # the image that this release names, another release's, or one 
 
 check_event() { # a gate loads what a pull request brings, so it runs only where that pull request has no rights
   case ${GITHUB_EVENT_NAME:-} in
-    pull_request | push | merge_group | workflow_dispatch | schedule | release) return 0 ;;
+    pull_request | push | merge_group | workflow_dispatch | schedule) return 0 ;;
+    pull_request_target | workflow_run)
+      [ "$unsafe" = true ] || fail "the event $GITHUB_EVENT_NAME gives what a pull request brings secrets and write access: gate on pull_request, and comment from a workflow_run (docs/github.md)"
+      annotate warning "gating under $GITHUB_EVENT_NAME, as unsafe-privileged-event asks"
+      ;;
+    *) fail "the event '${GITHUB_EVENT_NAME:-}' is none to gate on: use pull_request, push, merge_group, workflow_dispatch or schedule" ;;
   esac
-  [ "${SWAY_UNSAFE:-false}" = false ] || { annotate warning "gating under ${GITHUB_EVENT_NAME:-no event}, as unsafe-privileged-event asks"; return 0; }
-  fail "the event '${GITHUB_EVENT_NAME:-}' may give a pull request's content secrets and write access: gate on pull_request, and comment from a workflow_run (docs/github.md)"
 }
 
 inside() { # PATH FOLDER: both resolved
@@ -101,6 +103,7 @@ inside() { # PATH FOLDER: both resolved
 list_specs() { # the paths and patterns of spec-path, as files of the workspace, each ended by NUL
   local line match real found
   : >"$folder/specs"
+  printf '%s' "${SWAY_SPEC_PATH:-}" >"$folder/spec-path"
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%$'\r'}
     line=${line#"$workspace"/}
@@ -159,6 +162,10 @@ place_baseline() { # reports to compare with; from the workspace only as the bas
     copy_report "$place" "$folder/baseline/$(basename -- "$place")" || true
   fi
   [ "$(reports_in "$folder/baseline")" != 0 ] || fail "baseline: there is no report at '$baseline' (*.json)"
+  if [ "${#specs[@]}" = 1 ] && [ "$(reports_in "$folder/baseline")" = 1 ]; then
+    place=$(find "$folder/baseline" -name '*.json')
+    [ "$place" = "$folder/baseline/sway.json" ] || mv -- "$place" "$folder/baseline/sway.json"
+  fi
 }
 
 from_base_branch() { # PATH: a report, or a folder of them, from the commit that the pull request is made against

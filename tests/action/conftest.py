@@ -77,9 +77,9 @@ class Job:
 def system(tmp_path_factory) -> str:
     """A folder with what an Ubuntu runner has and the action needs, and no docker."""
     folder = tmp_path_factory.mktemp("system")
-    needed = ("awk bash cat chmod cut dirname basename env find git grep head id mkdir mktemp od realpath rm sha256sum sort stat tr "
-              "wc").split()  # fmt: skip
-    for name in needed:
+    needed = """awk bash basename cat chmod cp cut dirname env find git grep head id mkdir mktemp mv od realpath rm
+        sha256sum sort stat tr wc"""
+    for name in needed.split():
         (folder / name).symlink_to(f"/usr/bin/{name}")
     return str(folder)
 

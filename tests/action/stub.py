@@ -1,11 +1,12 @@
 """Stands in for `docker` and for `sway` on the PATH: notes how it was called and does what the test wants done."""
 
+# ruff: noqa: PTH, RUF007
 import csv
 import json
 import os
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - started for each call: the fewer imports, the better
+HERE = os.path.dirname(os.path.abspath(__file__))
 FLAGS = {"--rm", "--read-only"}
 VALUED = {
     "--pull", "--log-driver", "--cap-drop", "--security-opt", "--user", "--memory", "--memory-swap", "--pids-limit",
@@ -41,22 +42,22 @@ def act(command, wanted, place, environment):
     """Write what the command would write; `place` turns a path as the command sees it into one of this machine."""
     for name, text in wanted.get("files", {}).items():
         folder = {"gate": wanted.get("folder"), "last-report": wanted.get("folder")}[command]
-        with open(os.path.join(place(folder), name), "w") as out:  # noqa: PTH118, PTH123
+        with open(os.path.join(place(folder), name), "w") as out:
             out.write(text)
     for name, target in wanted.get("links", {}).items():
-        os.symlink(target, os.path.join(place(wanted["folder"]), name))  # noqa: PTH118
+        os.symlink(target, os.path.join(place(wanted["folder"]), name))
     if wanted.get("output"):
-        with open(place(environment["GITHUB_OUTPUT"]), "a") as out:  # noqa: PTH123
+        with open(place(environment["GITHUB_OUTPUT"]), "a") as out:
             out.write(wanted["output"])
     sys.stdout.write(wanted.get("prints", ""))
     return wanted.get("exit", 0)
 
 
 def main():
-    with open(os.path.join(HERE, "wanted.json")) as source:  # noqa: PTH118, PTH123
+    with open(os.path.join(HERE, "wanted.json")) as source:
         behaviour = json.load(source)
-    words, name = sys.argv[1:], os.path.basename(sys.argv[0])  # noqa: PTH119
-    call = {"tool": name, "argv": words, "environment": dict(os.environ), "cwd": os.getcwd()}  # noqa: PTH109
+    words, name = sys.argv[1:], os.path.basename(sys.argv[0])
+    call = {"tool": name, "argv": words, "environment": dict(os.environ), "cwd": os.getcwd()}
     arguments, code = words, 0
     if name == "docker" and words[0] == "run":
         options, call["image"], arguments = parsed(words[1:])
@@ -91,14 +92,14 @@ def folder_of(arguments):
     """Where the command is told to write."""
     for option, value in zip(arguments, arguments[1:], strict=False):
         if option == "--json":
-            return os.path.dirname(value)  # noqa: PTH120
+            return os.path.dirname(value)
         if option == "--output":
             return value
     return None
 
 
 def note(call):
-    with open(os.path.join(HERE, "calls.jsonl"), "a") as out:  # noqa: PTH118, PTH123
+    with open(os.path.join(HERE, "calls.jsonl"), "a") as out:
         out.write(json.dumps(call) + "\n")
 
 

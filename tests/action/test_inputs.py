@@ -58,7 +58,7 @@ def test_a_value_that_is_not_understood_is_refused(job, name, value):
     assert ran.outputs["verdict"] == "error"
 
 
-@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run", "issue_comment", "issues", ""])
+@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run"])
 def test_an_event_with_rights_gates_nothing_unless_it_is_asked_to(job, event):
     job.event_name = event
     ran = job.run()
@@ -68,6 +68,16 @@ def test_an_event_with_rights_gates_nothing_unless_it_is_asked_to(job, event):
     unsafe = job.run(unsafe_privileged_event="true")
     assert unsafe.code == 0
     assert unsafe.commands[0][0] == "warning"
+    assert job.call("post")["environment"]["SWAY_ALLOW_PULL_REQUEST_TARGET"] == "true"
+
+
+@pytest.mark.parametrize("event", ["issue_comment", "issues", "release", "push\n::error::x", ""])
+def test_any_other_event_is_refused_even_so(job, event):
+    job.event_name = event
+    ran = job.run(unsafe_privileged_event="true")
+    assert ran.code == 2
+    assert len(ran.commands) == 1
+    assert not [call for call in job.calls() if "command" in call]
 
 
 def test_a_fork_is_gated_as_any_other(job):

@@ -82,7 +82,10 @@ def test_reading_the_last_report_writes_only_there(job):
 
 
 def test_what_posting_is_told(job):
-    job.environment = {"GITHUB_API_URL": "https://ghes.acme.com/api/v3", "GITHUB_GRAPHQL_URL": "https://ghes.acme.com/api/graphql"}  # fmt: skip
+    job.environment = {
+        "GITHUB_API_URL": "https://ghes.acme.com/api/v3",
+        "GITHUB_GRAPHQL_URL": "https://ghes.acme.com/api/graphql",
+    }
     ran = job.run(fail_on="warn", fail_on_regression="true", comment_on_pr="false", check_run="true", key="leg 1")
     call = job.call("post")
     told = {k: v for k, v in call["environment"].items() if k.startswith("SWAY_")}
@@ -92,7 +95,11 @@ def test_what_posting_is_told(job):
         "SWAY_COMMENT": "false",
         "SWAY_CHECK": "true",
         "SWAY_KEY": "leg 1",
+        "SWAY_SPEC_PATH": "sway.yaml",
+        "SWAY_REPORT_PATH": ran.outputs["report-path"],
+        "SWAY_ALLOW_PULL_REQUEST_TARGET": "false",
     }
+    assert job.call("last-report")["environment"]["SWAY_FAIL_ON_REGRESSION"] == "true"
     assert call["environment"]["GITHUB_API_URL"] == "https://ghes.acme.com/api/v3"
     assert call["environment"]["GITHUB_GRAPHQL_URL"] == "https://ghes.acme.com/api/graphql"
     arguments = call["argv"][call["argv"].index("post") :]
@@ -148,7 +155,7 @@ def test_a_file_of_the_containers_does_not_decide(job):
     assert ran.code == 1
     report = Path(ran.outputs["report-path"])
     assert (report / "gate-exit").read_text() == "1\n"
-    assert sorted(p.name for p in report.iterdir()) == ["gate-exit", "key", "sway.json"]
+    assert sorted(p.name for p in report.iterdir()) == ["gate-exit", "key", "spec-path", "sway.json"]
 
 
 def test_posting_that_crashes_leaves_no_verdict_but_error(job):
