@@ -68,7 +68,8 @@ def _fetch(model: str, revision: str, cache: Path, most_bytes: int) -> Fetched:
     names = [each.rfilename for each in wanted]
     if not names:
         raise BackendError("has no files that a model is loaded from", where=model, mend="check the model id")
-    folder = Path(hub.snapshot_download(model, revision=revision, cache_dir=cache, allow_patterns=names))
+    paths = [hub.hf_hub_download(model, name, revision=revision, cache_dir=cache) for name in names]
+    folder = Path(paths[0]).parents[names[0].count("/")]
     if folder.name != info.sha:
         raise PreflightError("changed while it was fetched", where=model, mend="run it again")
     _check_files(folder, wanted, cache)

@@ -1,6 +1,5 @@
 """Stands in for `docker` and for `sway` on the PATH: notes how it was called and does what the test wants done."""
 
-# ruff: noqa: PTH, RUF007
 import csv
 import json
 import os
