@@ -26,10 +26,10 @@ def tried(act):
         return False
 print(json.dumps({
     "files": sorted(p.name for p in pathlib.Path("/src").iterdir()),
-    "git": [sorted(os.listdir(p)) for p in ("/src/.git", "/src/a,b/.git")] + [pathlib.Path("/src/module/.git").read_text()],
+    "git": [*map(os.listdir, ("/src/.git", "/src/a,b/.git")), pathlib.Path("/src/module/.git").read_text()],
     "wrote": [p for p in ("/src/x", "/x", "/models/x", "/out/x", "/tmp/x") if tried(lambda: open(p, "w").close())],
     "interfaces": [name for _, name in socket.if_nameindex() if name != "lo"],
-    "capabilities": [l.split()[1] for l in open("/proc/self/status") if l.startswith(("CapEff", "CapBnd", "NoNewPrivs"))],
+    "rights": [l.split()[1] for l in open("/proc/self/status") if l.startswith(("CapEff", "CapBnd", "NoNewPrivs"))],
     "tokens": [n for n in os.environ if "TOKEN" in n or n.startswith(("GITHUB", "RUNNER", "ACTIONS"))],
 }))
 """
@@ -37,7 +37,7 @@ print(json.dumps({
 
 @pytest.fixture
 def tools(engine: list[str], tmp_path: Path) -> str:
-    """A PATH on which `docker` is the engine at hand. One without a bridge gets the host's network where any is asked."""
+    """A PATH on which `docker` is the engine at hand; without a bridge, the host's network stands in for it."""
     folder = tmp_path / "tools"
     folder.mkdir()
     client = shlex.join(engine)
@@ -128,6 +128,6 @@ def test_the_walls_stand(tools, image, project, tmp_path):
     assert "sway.yaml" in found["files"]
     assert found["wrote"] == ["/out/x", "/tmp/x"]
     assert found["interfaces"] == []
-    assert found["capabilities"] == ["0" * 16, "0" * 16, "1"]
+    assert found["rights"] == ["0" * 16, "0" * 16, "1"]
     assert found["tokens"] == []
     shutil.rmtree(tmp_path / "out")
