@@ -9,8 +9,17 @@ OURS, THEIRS = "acme/models", "stranger/models"
 
 
 def _repository(name: str) -> dict[str, Any]:
-    owner = name.partition("/")[0]
-    return {"full_name": name, "owner": {"login": owner}, "default_branch": "main", "fork": name != OURS}
+    owner, _, short = name.partition("/")
+    number = 1 if name == OURS else 2
+    return {
+        "id": number,
+        "name": short,
+        "full_name": name,
+        "private": False,
+        "owner": {"login": owner, "id": 100 + number, "type": "User"},
+        "fork": name != OURS,
+        "default_branch": "main",
+    }
 
 
 def pull_request(head: str = OURS, branch: str = "better-adapter", base: str = BASE) -> dict[str, Any]:
@@ -47,6 +56,7 @@ def workflow_dispatch() -> dict[str, Any]:
 def workflow_run(head: str = THEIRS) -> dict[str, Any]:
     run = {
         "id": 42,
+        "run_attempt": 1,
         "name": "gate",
         "event": "pull_request",
         "status": "completed",
