@@ -38,7 +38,8 @@ fetch() { # base models that the specs pin on the hub, into the cache; no token 
   if [ "$run_in" = container ]; then
     mounts_of_workspace
     add_mount "$model_cache" /models rw
-    told contained --env HF_HUB_OFFLINE=0 "${hub_env[@]}" "${mounts[@]}" --workdir /src "$image" \
+    # Its other way of transfer keeps a cache of its own, of gigabytes, where only little may be written.
+    told contained --env HF_HUB_OFFLINE=0 --env HF_HUB_DISABLE_XET=1 "${hub_env[@]}" "${mounts[@]}" --workdir /src "$image" \
       fetch --cache /models --within /src "${options[@]}" -- "${specs[@]}" || code=$?
   else
     told on_runner "$workspace" HF_HUB_OFFLINE=0 "HF_TOKEN=${HF_TOKEN:-}" "HF_ENDPOINT=${HF_ENDPOINT:-}" sway \

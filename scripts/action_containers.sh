@@ -41,9 +41,10 @@ contained() { # OPTION... IMAGE ARGUMENT...: a container that can write nothing 
 }
 
 on_runner() { # FOLDER NAME=VALUE... COMMAND...: there, with no environment but what it is given
-  local from=$1
+  local from=$1 name kept=()
   shift
-  (cd "$from" && env -i "PATH=$PATH" "HOME=${HOME:-/}" LANG=C.UTF-8 PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 \
+  for name in LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES; do [ -z "${!name:-}" ] || kept+=("$name=${!name}"); done
+  (cd "$from" && env -i "${kept[@]}" "PATH=$PATH" "HOME=${HOME:-/}" LANG=C.UTF-8 PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 \
     "HF_HUB_CACHE=$model_cache" "$@")
 }
 
