@@ -102,7 +102,6 @@ post() { # summary, comment and outputs from the reports: a token, and nothing o
     lost=3
     annotate error "the base branch's reports could not be read, so whether it is worse is not known (grant actions: read)"
   fi
-  grep -q '^verdict=' "${GITHUB_OUTPUT:?}" 2>/dev/null || output verdict error
   exit "$(gravest "$(known "$code" "the report")" "$gate_exit" "$lost")"
 }
 

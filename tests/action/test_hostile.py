@@ -38,6 +38,19 @@ def test_a_line_end_in_a_name_is_found_by_a_pattern(job):
     harmless(job, ran)
 
 
+def test_a_pattern_may_have_spaces_and_is_not_evaluated(job):
+    for name in ("a b", "a c", "$(touch pwned)"):
+        (job.workspace / name).mkdir()
+        (job.workspace / name / "sway.yaml").write_text("version: 1\n")
+    job.wanted["gate"]["files"] = {"a.json": "{}", "b.json": "{}"}
+    ran = job.run(spec_path="a [bc]/sway.yaml")
+    assert ran.code == 0, ran.printed
+    assert job.call("gate")["argv"][-3:] == ["--", "a b/sway.yaml", "a c/sway.yaml"]
+    ran = job.run(spec_path="$(touch*/*.yaml\n~/*.yaml")
+    assert ran.code == 2
+    harmless(job, ran)
+
+
 @pytest.mark.parametrize("name", [n for n in NASTY if "/" not in n])
 def test_what_is_refused_is_quoted_without_being_obeyed(job, name):
     ran = job.run(spec_path=f"missing {name}", fail_on="fail")
