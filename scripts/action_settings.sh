@@ -4,11 +4,9 @@
 kept=(unsafe fail_on threshold baseline fail_on_regression comment_on_pr check_run key image run_in gpus memory model_cache
   allow_unpinned workspace artifact)
 
-plain() { # a text as one short line without anything that a terminal or the runner obeys
+plain() { # a text as what a command of the runner says: one short line that stays one
   local text=${1//[[:cntrl:]]/ }
   text=${text//%/%25}
-  text=${text//'##['/'## ['}
-  while [[ $text == *::* ]]; do text=${text//::/: :}; done
   printf '%s' "${text:0:600}"
 }
 

@@ -55,7 +55,8 @@ def test_a_pattern_may_have_spaces_and_is_not_evaluated(job):
 def test_what_is_refused_is_quoted_without_being_obeyed(job, name):
     ran = job.run(spec_path=f"missing {name}", fail_on="fail")
     assert ran.code == 2
-    assert len(ran.commands) == 1
+    ((_, told),) = ran.commands
+    assert name.replace("%", "%25") in told  # the runner turns %0A into a line end
     harmless(job, ran)
 
 
