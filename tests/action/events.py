@@ -54,6 +54,8 @@ def workflow_dispatch() -> dict[str, Any]:
 
 
 def workflow_run(head: str = THEIRS) -> dict[str, Any]:
+    minimal = _repository(head)
+    del minimal["default_branch"]
     run = {
         "id": 42,
         "run_attempt": 1,
@@ -63,7 +65,7 @@ def workflow_run(head: str = THEIRS) -> dict[str, Any]:
         "conclusion": "failure",
         "head_branch": "better-adapter",
         "head_sha": HEAD,
-        "head_repository": _repository(head),
+        "head_repository": minimal,
         "pull_requests": [],
     }
     return {"action": "completed", "workflow_run": run, "repository": _repository(OURS)}

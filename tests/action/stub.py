@@ -80,6 +80,9 @@ def main():
             return source
 
         note(call)
+        if wanted.get("real"):
+            python = [wanted["real"]["python"], "-P", "-m", "sway", *arguments]
+            os.execve(python[0], python, {**call["environment"], "PYTHONPATH": wanted["real"]["path"]})
         code = act(arguments[0], wanted, place, call["environment"])
     else:
         note(call)
