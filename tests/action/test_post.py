@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -73,13 +72,15 @@ def test_a_baseline_that_is_torn_closes_it_too(real):
     assert (ran.code, ran.outputs["verdict"]) == (3, "error")
 
 
-def test_the_second_half_without_a_pull_request_says_so(real):
+@pytest.mark.parametrize(("gate_exit", "code"), [("0", 0), ("1", 1), ("", 3)])
+def test_the_second_half_of_a_run_that_failed(real, gate_exit, code):
     real.event_name, real.event = "workflow_run", events.workflow_run()
     real.event["workflow_run"]["event"] = "push"
     folder = real.workspace / "reports" / "sway-report-1"
     folder.mkdir(parents=True)
-    for name, text in {"sway.json": report("pass"), "key": "leg", "gate-exit": "0"}.items():
+    for name, text in {"sway.json": report("pass"), "key": "leg", "gate-exit": gate_exit}.items():
         (folder / name).write_text(text)
     ran = real.run("comment/action.yml", reports="reports")
-    assert ran.code == 3, ran.printed
-    assert json.loads((folder / "sway.json").read_text())
+    assert ran.code == code, ran.printed
+    assert "No pull request" in ran.printed
+    assert "did not end in success" in ran.printed + ran.summary
