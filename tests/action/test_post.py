@@ -72,7 +72,7 @@ def test_a_baseline_that_is_torn_closes_it_too(real):
     assert (ran.code, ran.outputs["verdict"]) == (3, "error")
 
 
-@pytest.mark.parametrize
+@pytest.mark.parametrize(
     ("gate_exit", "code", "told"),
     [("0", 0, "did not end in success"), ("1", 1, "exit code is worse"), ("", 3, "did not end in success")],
 )
