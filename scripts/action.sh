@@ -42,7 +42,7 @@ fetch() { # base models that the specs pin on the hub, into the cache; no token 
     told contained --env HF_HUB_OFFLINE=0 --env HF_HUB_DISABLE_XET=1 "${hub_env[@]}" "${mounts[@]}" --workdir /src "$image" \
       fetch --cache /models --within /src "${options[@]}" -- "${specs[@]}" || code=$?
   else
-    told on_runner "$workspace" HF_HUB_OFFLINE=0 "HF_TOKEN=${HF_TOKEN:-}" "HF_ENDPOINT=${HF_ENDPOINT:-}" sway \
+    told on_runner "$workspace" HF_HUB_OFFLINE=0 "${hub_pairs[@]}" sway \
       fetch --cache "$model_cache" --within "$workspace" "${options[@]}" -- "${specs[@]}" || code=$?
   fi
   output exit "$(known "$code" "fetching base models")"

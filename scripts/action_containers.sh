@@ -9,14 +9,16 @@ github_names=(GITHUB_TOKEN GITHUB_ACTIONS GITHUB_API_URL GITHUB_GRAPHQL_URL GITH
   GITHUB_REF_TYPE GITHUB_HEAD_REF GITHUB_BASE_REF GITHUB_EVENT_NAME GITHUB_EVENT_PATH GITHUB_WORKFLOW
   GITHUB_WORKFLOW_REF GITHUB_WORKFLOW_SHA GITHUB_JOB GITHUB_ACTOR GITHUB_OUTPUT GITHUB_STEP_SUMMARY)
 proxies=(http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY)
-github_env=() github_pairs=() hub_env=()
+github_env=() github_pairs=() hub_env=() hub_pairs=()
 for variable in "${github_names[@]}" "${proxies[@]}"; do
   [ -n "${!variable:-}" ] || continue
   github_env+=(--env "$variable")
   github_pairs+=("$variable=${!variable}")
 done
 for variable in HF_TOKEN HF_ENDPOINT "${proxies[@]}"; do
-  [ -z "${!variable:-}" ] || hub_env+=(--env "$variable")
+  [ -n "${!variable:-}" ] || continue
+  hub_env+=(--env "$variable")
+  hub_pairs+=("$variable=${!variable}")
 done
 
 check_engine() {

@@ -261,6 +261,8 @@ def test_on_the_runner_the_gate_has_no_token_either(job):
     assert post["environment"]["GITHUB_TOKEN"] == "TOKEN-OF-THE-JOB"
     assert post["environment"]["SWAY_FAIL_ON"] == "fail"
     assert post["cwd"] != str(job.workspace)
+    assert job.call("fetch")["environment"]["HF_TOKEN"] == "hub-secret"
+    assert "HF_ENDPOINT" not in job.call("fetch")["environment"]  # an empty one would be taken for an address
     for call in (job.call("fetch"), gate, post, job.call("last-report")):
         assert call["environment"]["PYTHONSAFEPATH"] == "1"
         assert "SECRET_OF_THE_JOB" not in call["environment"]
