@@ -130,8 +130,13 @@ def test_nothing_that_is_printed_is_obeyed(job, command, printed):
     ran = job.run()
     assert ran.commands == []
     assert "::stop-commands::" in ran.printed
-    job.wanted["gate"]["exit"] = 77
-    assert ("error", "the gate: it ended with exit code 77") in job.run().commands
+
+
+def test_what_we_say_ourselves_is_obeyed_again_afterwards(job):
+    job.wanted["gate"] = {"exit": 77, "prints": "::stop-commands::x\n::error::theirs"}
+    ran = job.run()
+    assert ran.commands[0] == ("error", "the gate: it ended with exit code 77")
+    assert ("error", "theirs") not in ran.commands
 
 
 def test_the_word_that_ends_the_silence_is_new_each_time(job):

@@ -28,19 +28,17 @@ def report(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "gate", "fail_on", "code", "verdict"),
+    ("name", "gate", "code", "verdict"),
     [
-        ("pass", 0, "fail", 0, "pass"),
-        ("pass", 1, "fail", 1, "fail"),
-        ("warn", 0, "fail", 0, "warn"),
-        ("fail", 1, "fail", 1, "fail"),
-        ("fail", 0, "fail", 1, "fail"),
-        ("error", 3, "fail", 3, "error"),
+        ("pass", 0, 0, "pass"),
+        ("pass", 1, 1, "fail"),
+        ("fail", 0, 1, "fail"),
+        ("error", 3, 3, "error"),
     ],
 )
-def test_the_graver_of_the_process_and_its_report(real, name, gate, fail_on, code, verdict):
+def test_the_graver_of_the_process_and_its_report(real, name, gate, code, verdict):
     real.wanted["gate"] = {"exit": gate, "files": {"sway.json": report(name)}}
-    ran = real.run(fail_on=fail_on, baseline="none")
+    ran = real.run(baseline="none")
     assert ran.code == code, ran.printed
     assert ran.outputs["verdict"] == verdict
     if name == "pass":
@@ -48,7 +46,7 @@ def test_the_graver_of_the_process_and_its_report(real, name, gate, fail_on, cod
     assert ran.summary
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"gate": {"verdict": "pass"}}'])
+@pytest.mark.parametrize("text", ["", '{"gate": {"verdict": "pass"}}'])
 def test_a_report_that_is_none_is_no_verdict(real, text):
     real.wanted["gate"] = {"files": {"sway.json": text}}
     ran = real.run(baseline="none")
