@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich import box
@@ -12,8 +12,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sway.core.exits import Exit
 from sway.core.text import printable
+from sway.core.verdicts import Verdict
 from sway.engine.compare import Change, Comparison, Row, Side
+from sway.engine.gate import Decision
 from sway.engine.words import number
 from sway.report.records import strict
 from sway.stats.paired import MOST_PAIRS
@@ -58,6 +61,15 @@ def reasons(found: Comparison) -> tuple[str, ...]:
     said = {Change.REGRESSED: "regressed", Change.LOST: "is lost", Change.APART: "cannot be compared"}
     closing = [r for r in found.rows if r.required and r.change in said]
     return tuple(f"{r.name} {said[r.change]} against the baseline" for r in closing)
+
+
+def settle(decision: Decision, found: Comparison) -> Decision:
+    """The gate's decision where a regression closes it too: a failure over no verdict over a pass."""
+    code = found.exit()
+    if code is Exit.PASS or decision.exit is Exit.GATE_FAILED:
+        return replace(decision, reasons=(*decision.reasons, *reasons(found)))
+    verdict = Verdict.FAIL if code is Exit.GATE_FAILED else Verdict.ERROR
+    return Decision(verdict, code, (*reasons(found), *decision.reasons))
 
 
 def _names(found: Comparison, change: Change) -> list[str]:
