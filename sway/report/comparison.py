@@ -52,7 +52,7 @@ def headline(found: Comparison) -> str:
         return f"Not settled: {_listed(lost)} cannot be held against the baseline."
     if better:
         return f"Not worse: {_listed(better)} improved, and nothing regressed."
-    short = [r for r in found.rows if r.change is Change.SAME and _too_few(r)]
+    short = [r for r in found.rows if r.change is Change.SAME and too_few(r)]
     return "No difference was found" + (", but some probes have too few prompts to show one." if short else ".")
 
 
@@ -108,13 +108,14 @@ def _unsettled(row: Row, floor: str) -> str:
     bound = f"; with {row.unequal} unequal pairs p cannot be below {least:.2g}" if least > 0.001 else ""
     if row.needed is None:
         return f"(too few pairs to tell: {row.pairs}{bound})"
-    if not _too_few(row):
+    if not too_few(row):
         return f"({row.pairs} prompts would most likely have shown {floor})"
     more = f"{row.needed:,} or more" if row.needed >= MOST_PAIRS else f"about {row.needed}"
     return f"({more} prompts would be needed to see {floor}, and there are {row.pairs}{bound})"
 
 
-def _too_few(row: Row) -> bool:
+def too_few(row: Row) -> bool:
+    """Whether a probe has too few prompts to show a difference that counts."""
     return bool(row.unequal) and (row.needed is None or row.needed > row.pairs)
 
 
