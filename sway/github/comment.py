@@ -6,35 +6,16 @@ second time the comments are read again; of several the one with the lowest numb
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from github.Issue import Issue
 from github.IssueComment import IssueComment
 
+from sway.github.comment_mark import plain, stamp, written
 from sway.github.transport import Client, Refused, Unclear
 
 TRIES = 5
-LONGEST = 65_536
-"""Characters that GitHub takes in a comment."""
-_RUN = re.compile(r"<!-- run ([0-9]{1,19})\.([0-9]{1,19}) -->")
-
-
-def marker(spec: str, key: str) -> str:
-    """The line by which the comment of a spec and of a leg of the matrix is found again.
-
-    >>> marker("sway.yaml", "")
-    '<!-- sway-gate 5fcfbb4da5b6c3b7 -->'
-    """
-    digest = sha256("\0".join((spec, key)).encode("utf-8", "replace")).hexdigest()
-    return f"<!-- sway-gate {digest[:16]} -->"
-
-
-def stamp(run: tuple[int, int]) -> str:
-    """The second line: which run wrote it, so that a slow run does not replace what a later one found."""
-    return f"<!-- run {run[0]}.{run[1]} -->"
 
 
 @dataclass(frozen=True)
@@ -103,11 +84,11 @@ class Thread:
         return posted
 
     def _edit(self, first: IssueComment, text: str, made: IssueComment | None) -> Posted:
-        if _written(first.body) > self._run:
+        if written(first.body) > self._run:
             return Posted("left", first.id)
         if made is not None and first.id == made.id:
             return Posted("created", first.id)
-        if _plain(first.body) == _plain(text):
+        if plain(first.body) == plain(text):
             return Posted("unchanged", first.id)
         self._client.again(lambda: first.edit(text))
         return Posted("edited", first.id)
@@ -129,15 +110,4 @@ class Thread:
 
     def _is_ours(self, comment: IssueComment) -> bool:
         author = comment.user.login if comment.user is not None else None
-        return author == self._viewer and _plain(comment.body).split("\n", 1)[0] == self._mark
-
-
-def _plain(body: str | None) -> str:
-    return (body or "").replace("\r\n", "\n").strip()
-
-
-def _written(body: str | None) -> tuple[int, int]:
-    """The run that wrote a comment."""
-    lines = _plain(body).split("\n", 2)
-    found = _RUN.fullmatch(lines[1].strip()) if len(lines) > 1 else None
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+        return author == self._viewer and plain(comment.body).split("\n", 1)[0] == self._mark

@@ -111,7 +111,9 @@ def conclude(
     outcome = Outcome(reports, verdict, code, notes)
     own = Exit.PASS if gate_exit is None else _known(gate_exit)
     if failed and code is Exit.PASS:
-        return replace(outcome, verdict=_closing(verdict, Exit.NO_VERDICT, wanted), exit=Exit.NO_VERDICT, notes=(UNFIT,))
+        return replace(
+            outcome, verdict=_closing(verdict, Exit.NO_VERDICT, wanted), exit=Exit.NO_VERDICT, notes=(UNFIT,)
+        )
     if own is Exit.PASS or own is code:
         return outcome
     told = (*notes, NOT_ALONE) if code is Exit.PASS else notes

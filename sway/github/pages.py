@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sway.engine.compare import Change, Row
 from sway.engine.score import band
 from sway.engine.words import number
-from sway.github.comment import LONGEST
+from sway.github.comment_mark import LONGEST
 from sway.github.outcome import Judged, Outcome
 from sway.report.charts import Curve
 from sway.report.comparison import sentence, too_few
@@ -20,7 +20,7 @@ RICHEST, POOREST = 4, -2
 verdict alone."""
 ROOM = 200
 """Characters for the marker and the stamp."""
-SIGNS = {Change.REGRESSED: "📉", Change.IMPROVED: "📈", Change.LOST: "❓", Change.ADDED: "➕", Change.APART: "❔"}
+SIGNS = {Change.REGRESSED: "📉", Change.IMPROVED: "📈", Change.LOST: "❓", Change.ADDED: "🆕", Change.APART: "❔"}
 
 
 @dataclass(frozen=True)

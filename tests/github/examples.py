@@ -12,12 +12,21 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DATA = HERE / "data"
-SPECS = {"pass": "healthy", "warn": "healthy", "fail": "collapsed", "error": "nan", "regression": "hasty", "main": "healthy"}
+SPECS = {
+    "pass": "healthy",
+    "warn": "healthy",
+    "fail": "collapsed",
+    "error": "nan",
+    "regression": "hasty",
+    "main": "healthy",
+}
 """The adapter behind each report."""
 
 
 def measure(folder: Path) -> None:
     """Train, gate, and keep the reports."""
+    import os
+
     import yaml
 
     from sway.cli.exits import handled
@@ -36,10 +45,9 @@ def measure(folder: Path) -> None:
         models = {"base": {"base": "base"}, "ft": {"base": "base", "adapter": "adapter"}}
         spec = {"version": 1, "models": models, "sections": "guide.yaml", "suite": suite(strict=name == "warn")}
         (place / "sway.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
-        import os
-
         os.chdir(place)
-        handled(lambda kept=str(DATA / f"{name}.json"): cli.main(["gate", "sway.yaml", "--json", kept], standalone_mode=False))
+        command = ["gate", "sway.yaml", "--json", str(DATA / f"{name}.json")]
+        handled(lambda command=command: cli.main(command, standalone_mode=False))
 
 
 def suite(*, strict: bool) -> list[dict[str, object]]:
