@@ -12,6 +12,7 @@ from sway.github.comment_mark import LONGEST
 from sway.github.outcome import Judged, Outcome
 from sway.report.charts import Curve
 from sway.report.comparison import sentence, too_few
+from sway.report.headline import CLOSED
 from sway.report.pages import fill, markdown
 from sway.report.summary import Row as Probe
 
@@ -37,6 +38,19 @@ class Place:
     def band(judged: Judged) -> str:
         """The band of the score, which the report's own word for it need not be."""
         return "" if judged.score is None else band(judged.score)
+
+    def headline(self, judged: Judged) -> str:
+        """One sentence in fixed words: what the probes say, or, where they hold, that it is worse than before."""
+        said = judged.summary.headline if judged.summary else ""
+        if not judged.regressed or said != CLOSED:
+            return said
+        worse = len([row for row in self.told(judged) if row.change is Change.REGRESSED])
+        return f"By itself it would do, but it is worse than what is in use: {worse} of its probes regressed."
+
+    def slipped(self, judged: Judged) -> list[Row]:
+        """What regressed although it does not fail."""
+        troubled = {row.name for row in judged.summary.troubled} if judged.summary else set()
+        return [row for row in self.told(judged) if row.change is Change.REGRESSED and row.name not in troubled]
 
     @staticmethod
     def told(judged: Judged) -> list[Row]:
@@ -71,8 +85,9 @@ class Place:
 
     @staticmethod
     def telling(row: Probe, curve: Curve) -> bool:
-        """Whether a curve is worth its room in a comment: all of what did not hold, else response and rank."""
-        return row.troubled or row.kind == "adapter_ablation" or "rank" in curve.x
+        """Whether a curve is worth its room in a comment: of what did not hold any, else response and rank."""
+        flat = len({y for _, y in curve.points}) < 2
+        return not flat and (row.troubled or row.kind == "adapter_ablation" or "rank" in curve.x)
 
 
 def bodies(outcome: Outcome, place: Place, limit: int = LONGEST - ROOM) -> list[str]:

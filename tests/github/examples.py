@@ -6,6 +6,7 @@ with `--train FOLDER` it first trains the adapters (in FOLDER, which is kept) an
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,10 +39,11 @@ def measure(folder: Path) -> None:
     zoo = Zoo(folder)
     for name, adapter in SPECS.items():
         place = folder / "examples" / name
-        place.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
         for link, target in (("base", zoo.base), ("adapter", zoo.adapter(adapter)), ("guide.yaml", zoo.sections)):
-            (place / link).unlink(missing_ok=True)
-            (place / link).symlink_to(target)
+            copy = shutil.copytree if target.is_dir() else shutil.copy
+            copy(target, place / link)
         models = {"base": {"base": "base"}, "ft": {"base": "base", "adapter": "adapter"}}
         spec = {"version": 1, "models": models, "sections": "guide.yaml", "suite": suite(strict=name == "warn")}
         (place / "sway.yaml").write_text(yaml.safe_dump(spec, sort_keys=False), encoding="utf-8")
