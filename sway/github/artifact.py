@@ -40,7 +40,7 @@ def last_report(client: Client, occasion: Occasion, artifact: str, output: Path)
     if not branch:
         return []
     for run in _runs(client, occasion, branch):
-        found = client.again(lambda run=run: list(run.get_artifacts(artifact)))  # type: ignore[misc]
+        found = client.again(lambda run=run: list(run.get_artifacts()))  # type: ignore[misc]
         whole = [a for a in found if a.name == artifact and not a.expired]
         if whole:
             return unpack(_download(client, max(whole, key=lambda a: a.id)), output)

@@ -99,6 +99,8 @@ def _trying(what: str, do: Callable[[], None]) -> None:
         say(f"No {what}: {fault}{mend if fault.status in (401, 403, 404) else ''}", "warning")
     except SwayError as fault:
         say(f"No {what}: {fault}", "warning")
+    except Exception as fault:  # noqa: BLE001 - a fault in telling must not become, or hide, a verdict
+        say(f"No {what}: unexpected {type(fault).__name__}: {fault}", "warning")
 
 
 def preview(post: Post) -> list[str]:

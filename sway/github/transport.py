@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import requests
 from github import Auth, Github
 from github.GithubException import GithubException
 from github.GithubRetry import GithubRetry
@@ -163,7 +162,9 @@ class Client:
             return ask()
         except GithubException as fault:
             raise _meaning(fault) from None
-        except (requests.RequestException, OSError, ValueError) as fault:
+        except (Refused, Unclear):
+            raise
+        except Exception as fault:  # noqa: BLE001 - PyGithub asserts, and trips over answers of another shape
             raise Unclear(type(fault).__name__) from None
 
     def wait(self, turn: int, least: float = 0) -> bool:

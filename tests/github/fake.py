@@ -73,6 +73,9 @@ class GitHub:
         self.too_long: int | None = None
         self.ids = itertools.count(1000)
         self.lock = threading.RLock()
+        self.unfiltered = False
+        self.undescribed = False
+        """Answers that GitHub is known to give, and whose description does not allow for them."""
         self.url = ""
         self.barrier: threading.Barrier | None = None
 
@@ -114,6 +117,43 @@ def repository(number: int = REPO_ID, name: str = REPO) -> dict[str, Any]:
     return {"id": number, "full_name": name, "owner": owner, "name": name.split("/")[1], "default_branch": "main"}
 
 
+def shaped(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is `known`, with all that GitHub's description requires of such a thing beside it."""
+    return merged(sample({"$ref": f"#/components/schemas/{name}"}), known)
+
+
+@cache
+def described() -> dict[str, Any]:
+    return json.loads((DATA / "github-openapi.json").read_text(encoding="utf-8"))
+
+
+def sample(schema: Mapping[str, Any]) -> Any:
+    """The least that a schema allows."""
+    if "$ref" in schema:
+        return sample(described()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]])
+    if schema.get("nullable"):
+        return None
+    for key in ("allOf", "anyOf", "oneOf"):
+        if key in schema:
+            return sample(schema[key][0])
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object" or "properties" in schema:
+        return {k: sample(schema["properties"][k]) for k in schema.get("required", ()) if k in schema["properties"]}
+    texts = {"date-time": NOW, "uri": "https://api.github.com/x"}
+    plain = {"string": texts.get(schema.get("format", ""), "x"), "array": [], "boolean": False}
+    return plain.get(schema.get("type", ""), 1)
+
+
+def merged(under: Any, over: Any) -> Any:
+    if not isinstance(over, Mapping):
+        return over
+    return {
+        **(under if isinstance(under, dict) else {}),
+        **{k: merged((under or {}).get(k), v) for k, v in over.items()},
+    }
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Server
@@ -128,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
             fault = next((f for f in hub.faults if f.takes(self.command, url.path)), None)
         if url.path == "/store":
             return self._raw(hub.archive)
-        request = self._checked(hub, url.path, parse_qs(url.query), data)
+        request = self._checked(hub, url.path.removeprefix("/api/v3"), parse_qs(url.query), data)
         if hub.barrier is not None and self.command == "POST" and "comments" in url.path:
             hub.barrier.wait(10)
         if fault and not fault.after:
@@ -138,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault:
             return self._failed(fault, answer)
         text = "" if answer is None else json.dumps(answer)
-        if request is not None and status not in (302, 404):
+        if request is not None and status not in (302, 404) and not hub.undescribed:
             response = MockResponse(text.encode(), status_code=status, headers=headers)
             self._complain(hub, lambda: published().validate_response(request, response))
         return self._send(status, text, headers)
@@ -217,18 +257,11 @@ def answered(hub: GitHub, method: str, path: str, query: dict[str, list[str]], b
         assert "viewer" in body["query"]
         return 200, {"data": {"viewer": {"login": hub.viewer}}}, {}
     parts = path.removeprefix("/api/v3").removeprefix(f"/repos/{REPO}/").split("/")
+    if parts[0] == "issues":
+        return commented(hub, method, path, parts, query, body)
     match method, parts:
-        case "GET", ["issues", number, "comments"]:
-            return paged(hub, path, query, list(hub.comments.get(int(number), {}).values()))
-        case "POST", ["issues", number, "comments"]:
-            if (refused := long(hub, body)) or int(number) not in hub.comments:
-                return refused or GONE
-            made = hub.add(body["body"], hub.viewer, int(number))
-            return 201, hub.comments[int(number)][made], {}
-        case _, ["issues", "comments", number]:
-            return one_comment(hub, method, int(number), body)
         case "GET", ["commits", _, "check-runs"]:
-            found = [c for c in hub.checks.values() if c["name"] == query.get("check_name", [c["name"]])[0]]
+            found = [told(c) for c in hub.checks.values() if c["name"] == query.get("check_name", [c["name"]])[0]]
             return 200, {"total_count": len(found), "check_runs": found}, {}
         case "POST", ["check-runs"]:
             return check_run(hub, next(hub.ids), body, 201)
@@ -238,10 +271,22 @@ def answered(hub: GitHub, method: str, path: str, query: dict[str, list[str]], b
             hub.statuses.append(body)
             hub.wrong += ["a long description"] if len(body.get("description", "")) > 140 else []
             kept = {k: body.get(k) for k in ("state", "description", "target_url", "context")}
-            plain = {"url": "https://x", "avatar_url": None, "id": 1, "node_id": "S", "creator": user(ME)}
-            return 201, {**plain, **kept, "created_at": NOW, "updated_at": NOW}, {}
+            return 201, shaped("status", {**kept, "creator": user(ME)}), {}
         case _:
             return looked_up(hub, parts, query)
+
+
+def commented(hub: GitHub, method: str, path: str, parts: list[str], query: dict[str, list[str]], body: Any) -> Answer:
+    """The comments, and one of them."""
+    if parts[1] == "comments":
+        return one_comment(hub, method, int(parts[2]), body)
+    number = int(parts[1])
+    if method == "GET":
+        return paged(hub, path, query, list(hub.comments.get(number, {}).values()))
+    if (refused := long(hub, body)) or number not in hub.comments:
+        return refused or GONE
+    made = hub.add(body["body"], hub.viewer, number)
+    return 201, hub.comments[number][made], {}
 
 
 def long(hub: GitHub, body: Any) -> Answer | None:
@@ -282,38 +327,61 @@ def check_run(hub: GitHub, number: int, body: Any, status: int) -> Answer:
         hub.wrong.append("completed without a conclusion")
     if len(output.get("summary", "")) > 65_535:
         hub.wrong.append("a summary that is too long")
-    kept = hub.checks.get(number, {"id": number, "annotations": []})
+    url = f"{hub.url}/repos/{REPO}/check-runs/{number}"
+    kept = hub.checks.get(number, {"id": number, "url": url, "annotations": []})
     kept["annotations"] = [*kept["annotations"], *output.get("annotations", [])]
     keys = ("name", "head_sha", "external_id", "status", "conclusion")
     kept.update({k: body[k] for k in keys if k in body})
-    told = {"title": output.get("title"), "summary": output.get("summary"), "text": None}
-    told |= {"annotations_count": len(kept["annotations"]), "annotations_url": "https://x"}
-    plain = {"node_id": "R", "url": f"{hub.url}/repos/{REPO}/check-runs/{number}", "html_url": None, "app": None}
-    plain |= {"details_url": None, "started_at": NOW, "completed_at": NOW, "check_suite": None, "pull_requests": []}
-    hub.checks[number] = {**plain, **kept, "output": told}
-    return status, {k: v for k, v in hub.checks[number].items() if k != "annotations"}, {}
+    shown = {"title": output.get("title"), "summary": output.get("summary"), "text": None}
+    kept["output"] = {**shown, "annotations_count": len(kept["annotations"]), "annotations_url": "https://x"}
+    hub.checks[number] = kept
+    return status, told(kept), {}
+
+
+def told(check: Mapping[str, Any]) -> dict[str, Any]:
+    """A check run as it is answered."""
+    return shaped("check-run", {"check_suite": {"id": 1}, **{k: v for k, v in check.items() if k != "annotations"}})
 
 
 def looked_up(hub: GitHub, parts: list[str], query: dict[str, list[str]]) -> Answer:
-    """What is only read. Our own shapes hold what is read of these, and no more, so they are not validated."""
+    """What is only read."""
     match parts:
         case ["pulls"]:
             wanted = query.get("head", [""])[0]
-            return 200, [p for p in hub.pulls if p["head"]["label"] == wanted], {}
+            return 200, [pull(p) for p in hub.pulls if p["head"]["label"] == wanted], {}
         case ["actions", "runs", number]:
-            return next(((200, r, {}) for r in hub.runs if r["id"] == int(number)), GONE)
+            return next(((200, run(hub, r), {}) for r in hub.runs if r["id"] == int(number)), GONE)
         case ["actions", "workflows", _, "runs"]:
             wanted = {"head_branch": query["branch"][0], "event": query["event"][0], "conclusion": query["status"][0]}
-            found = [r for r in hub.runs if all(r[k] == v for k, v in wanted.items())]
+            found = [run(hub, r) for r in hub.runs if hub.unfiltered or all(r[k] == v for k, v in wanted.items())]
             return 200, {"total_count": len(found), "workflow_runs": found}, {}
         case ["actions", "runs", number, "artifacts"]:
-            found = [a for a in hub.artifacts.get(int(number), []) if a["name"] == query.get("name", [a["name"]])[0]]
+            every = [shaped("artifact", a) for a in hub.artifacts.get(int(number), [])]
+            found = [a for a in every if a["name"] == query.get("name", [a["name"]])[0]]
             return 200, {"total_count": len(found), "artifacts": found}, {}
         case ["actions", "artifacts", _, "zip"]:
             return 302, None, {"location": f"{hub.url}/store"}
         case _:
             hub.wrong.append(f"nothing is known of {'/'.join(parts)}")
             return GONE
+
+
+def pull(known: Mapping[str, Any]) -> dict[str, Any]:
+    """A pull request as a list of them has it."""
+    sides = {k: merged(known[k], {"repo": full(known[k]["repo"]), "user": user("x")}) for k in ("head", "base")}
+    return shaped("pull-request-simple", {**known, **sides, "user": user("x")})
+
+
+def run(hub: GitHub, known: Mapping[str, Any]) -> dict[str, Any]:
+    """A run of a workflow."""
+    where = f"{hub.url}/repos/{REPO}/actions/runs/{known['id']}"
+    known = {"url": where, "artifacts_url": f"{where}/artifacts", **known}
+    repos = {"repository": full(repository()), "head_repository": full(known["head_repository"])}
+    return shaped("workflow-run", {**known, **repos, "actor": user("x"), "triggering_actor": user("x")})
+
+
+def full(repo: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if repo is None else shaped("repository", {**repo, "owner": user(repo["owner"]["login"])})
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
