@@ -24,6 +24,9 @@ ROOM = 200
 SIGNS = {Change.REGRESSED: "📉", Change.IMPROVED: "📈", Change.LOST: "❓", Change.ADDED: "🆕", Change.APART: "❔"}
 
 
+MOVED = (Change.REGRESSED, Change.IMPROVED)
+
+
 @dataclass(frozen=True)
 class Place:
     """What a page says of where it stands. `base` names the branch that it is held against."""
@@ -54,10 +57,18 @@ class Place:
 
     @staticmethod
     def told(judged: Judged) -> list[Row]:
-        """What changed, or cannot be told: what is worse first."""
-        rows = judged.against.rows if judged.against else ()
-        order = list(SIGNS)
-        return sorted((r for r in rows if r.change in SIGNS), key=lambda r: (not r.required, order.index(r.change)))
+        """What changed: what is worse first, and what counts before what does not."""
+        rows = [r for r in judged.against.rows if r.change in MOVED] if judged.against else []
+        return sorted(rows, key=lambda r: (MOVED.index(r.change), not r.required))
+
+    @staticmethod
+    def apart(judged: Judged) -> list[list[Row]]:
+        """What could not be compared, together where it is for one reason."""
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in judged.against.rows if judged.against else ():
+            if row.change in SIGNS and row.change not in MOVED:
+                groups.setdefault((row.change, row.why), []).append(row)
+        return list(groups.values())[:8]
 
     @staticmethod
     def same(judged: Judged) -> list[Row]:

@@ -66,19 +66,23 @@ class Deadline:
 
 
 class _Retry(GithubRetry):
-    """PyGithub's, which stops at a deadline."""
+    """PyGithub's, in which no wait is longer than `longest`, and none reaches beyond the deadline."""
 
-    def __init__(self, deadline: Deadline | None = None, **kwargs: Any) -> None:
-        self.deadline = deadline
+    def __init__(self, deadline: Deadline, longest: float, **kwargs: Any) -> None:
+        self.deadline, self.longest = deadline, longest
         super().__init__(**kwargs)
 
     def new(self, **kw: Any) -> _Retry:
-        return super().new(deadline=self.deadline, **kw)
+        return super().new(deadline=self.deadline, longest=self.longest, **kw)
 
     def increment(self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        if self.deadline is not None and self.deadline.left() <= 0:
-            raise MaxRetryError(kwargs.get("_pool"), url or "", TimeoutError("the time for it is over"))  # type: ignore[arg-type]
+        if self.deadline.left() <= 0:
+            raise MaxRetryError(kwargs["_pool"], url or "", TimeoutError("the time for it is over"))
         return super().increment(method, url, *args, **kwargs)
+
+    def sleep(self, response: Any = None) -> None:
+        asked = self.get_retry_after(response) if response is not None and self.respect_retry_after_header else None
+        time.sleep(max(0, min(asked or self.get_backoff_time(), self.longest, self.deadline.left())))
 
 
 class Client:
@@ -105,17 +109,14 @@ class Client:
         self.repository: Repository = self.github.get_repo(settings.repository)
 
     def _retry(self) -> _Retry:
-        longest = self.patience.longest
         return _Retry(
-            deadline=self.deadline,
+            self.deadline,
+            self.patience.longest,
             total=4,
             allowed_methods=AGAIN,
             status_forcelist=list(TRANSIENT),
             backoff_factor=self.patience.step,
-            backoff_max=longest,
-            retry_after_max=longest,
-            secondary_rate_wait=longest / 2,
-            max_rate_limit_wait=longest,
+            secondary_rate_wait=self.patience.longest / 2,
         )
 
     def viewer(self) -> str:

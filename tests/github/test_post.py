@@ -183,7 +183,7 @@ def test_the_same_adapter_is_no_regression(at, post, hub):
     folder = at(SWAY_FAIL_ON_REGRESSION="true")
     assert post("post", "--report", DATA / "pass.json", "--baseline", DATA / "main.json")[0] == 0
     assert outputs(folder)["regressed"] == "false"
-    assert "No difference in" in hub.bodies()[0]
+    assert "no difference in" in hub.bodies()[0]
 
 
 def test_without_a_baseline_the_comment_says_that_no_regression_can_be_seen(at, post, hub, tmp_path):
