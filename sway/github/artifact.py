@@ -48,13 +48,14 @@ def last_report(client: Client, occasion: Occasion, artifact: str, output: Path)
 
 
 def _runs(client: Client, occasion: Occasion, branch: str) -> Iterator[WorkflowRun]:
-    """The base branch's own runs of this workflow, newest first."""
-    this = client.again(lambda: client.repository.get_workflow_run(client.settings.run_id).complete())
+    """The base branch's own runs of the workflow that gates, newest first."""
+    gating = occasion.run[0]
+    this = client.again(lambda: client.repository.get_workflow_run(gating).complete())
     workflow = client.repository.get_workflow(str(this.workflow_id))
     listed = client.again(lambda: workflow.get_runs(branch=branch, event="push", status="success").get_page(0))
     for run in listed[:MOST_RUNS]:
         ours = run.head_repository is not None and run.head_repository.id == occasion.repository
-        if ours and run.event == "push" and run.head_branch == branch and run.id != client.settings.run_id:
+        if ours and run.event == "push" and run.head_branch == branch and run.id != gating:
             yield run
 
 
@@ -65,15 +66,14 @@ def _download(client: Client, artifact: Artifact) -> bytes:
     path = f"/repos/{client.settings.repository}/actions/artifacts/{artifact.id}/zip"
     status, headers, _ = client.again(lambda: client.github.requester.requestJson("GET", path))
     place = str(headers.get("location", ""))
-    if status != 302 or not place.startswith(
-        ("https://", "http://" if client.settings.api.startswith("http:") else "https://")
-    ):
+    if status != 302 or not place.startswith(("https://", f"{client.settings.api.split(':')[0]}://")):
         raise Refused(status, "the artifact cannot be downloaded")
     return client.again(lambda: _fetch(place, client.patience.answer))
 
 
 def _fetch(place: str, seconds: float) -> bytes:
-    with requests.get(place, stream=True, timeout=seconds, allow_redirects=False) as answer:
+    # With an authentication of its own, that does nothing, a request takes none from a .netrc file.
+    with requests.get(place, stream=True, timeout=seconds, allow_redirects=False, auth=lambda asked: asked) as answer:
         if answer.status_code >= 500:
             raise requests.ConnectionError(f"status {answer.status_code}")
         if answer.status_code != 200:

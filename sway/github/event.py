@@ -61,18 +61,22 @@ class _Group(_Part):
 
 
 class _Any(_Part):
+    repository: _Repository | None = None
+
+
+class _Homed(_Any):
     repository: _Repository
 
 
-class _PullEvent(_Any):
+class _PullEvent(_Homed):
     pull_request: _Pull
 
 
-class _RunEvent(_Any):
+class _RunEvent(_Homed):
     workflow_run: _Run
 
 
-class _GroupEvent(_Any):
+class _GroupEvent(_Homed):
     merge_group: _Group
 
 
@@ -105,7 +109,6 @@ class Occasion:
     default_branch: str = ""
     repository: int = 0
     foreign: bool = False
-    fork: bool = False
     failed: str = ""
     run: tuple[int, int] = (0, 1)
 
@@ -133,13 +136,13 @@ def read_occasion(settings: Settings) -> Occasion:
         return _home(found, Occasion(sha=found.merge_group.head_sha, base=base, run=run))
     if not settings.event:
         return Occasion(sha=settings.sha, run=run)
-    return _home(_read(settings, _Any), Occasion(sha=settings.sha, base=settings.ref_name, run=run))
+    told = _home(_read(settings, _Any), Occasion(sha=settings.sha, run=run))
+    return replace(told, base=told.default_branch or settings.ref_name)
 
 
 def _of_pull(found: _PullEvent, run: tuple[int, int]) -> Occasion:
     pull = found.pull_request
-    fork = pull.head.repo is None or pull.head.repo.id != found.repository.id
-    return _home(found, Occasion(pull.number, sha=pull.head.sha, base=pull.base.ref, fork=fork, run=run))
+    return _home(found, Occasion(pull.number, sha=pull.head.sha, base=pull.base.ref, run=run))
 
 
 def _of_run(found: _RunEvent, settings: Settings) -> Occasion:
@@ -150,18 +153,19 @@ def _of_run(found: _RunEvent, settings: Settings) -> Occasion:
     if found.repository.full_name.lower() != settings.repository.lower():
         raise SwayError("the event is of another repository", where="workflow_run")
     home = run.head_repository
-    fork = home is None or home.id != found.repository.id
     of_pull = run.event in ("pull_request", "pull_request_target")
     head = None
     if of_pull and home is not None and run.head_branch:
         head = Head(home.owner.login, run.head_branch, run.head_sha, home.id)
     failed = "" if run.conclusion == "success" else run.conclusion or "unknown"
     at, base = (run.id, run.run_attempt), "" if of_pull else run.head_branch or ""
-    told = Occasion(head=head, sha=run.head_sha, base=base, foreign=of_pull, fork=fork, failed=failed, run=at)
+    told = Occasion(head=head, sha=run.head_sha, base=base, foreign=of_pull, failed=failed, run=at)
     return _home(found, told)
 
 
 def _home(found: _Any, told: Occasion) -> Occasion:
+    if found.repository is None:
+        return told
     return replace(told, repository=found.repository.id, default_branch=found.repository.default_branch)
 
 

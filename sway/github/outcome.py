@@ -25,6 +25,7 @@ GRAVE = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS)
 CONTRADICTS = "The report claims a better verdict than its own probes have; theirs counts."
 NOT_ALONE = "The gate's own exit code is worse than what its reports say, so that they are not taken for a pass."
 UNFIT = "The run that made this report did not end in success, so that it is not taken for a pass."
+LET_PASS = "This does not close the gate, as the workflow says fail-on: never."
 MISSING = "There is no report: the gate ended before it had written one, or it is not where it was looked for."
 TORN = "The base branch's report cannot be read, so that a regression cannot be seen."
 NO_BASELINE = "There is no earlier report of the base branch, so that a regression cannot be seen."
@@ -95,6 +96,14 @@ def report_files(places: Sequence[Path]) -> list[Path]:
     return found
 
 
+def _plain_file(path: Path, places: Sequence[Path]) -> None:
+    """Raise `SwayError` for what the gate may have left in its folder to lead elsewhere, or to wait at forever."""
+    if path not in places and path.is_symlink():
+        raise SwayError("is a link, and not a file")
+    if path.exists() and not path.is_file():
+        raise SwayError("is not a plain file")
+
+
 def conclude(
     places: Sequence[Path], baseline: Baseline, wanted: Wanted, *, gate_exit: int | None, failed: bool = False
 ) -> Outcome:
@@ -102,7 +111,7 @@ def conclude(
 
     `gate_exit` is the exit code of the process that wrote them, `failed` whether its run did not end in success.
     """
-    reports = tuple(judge(path, baseline, wanted) for path in report_files(places))
+    reports = tuple(judge(path, baseline, wanted, places) for path in report_files(places))
     notes = () if reports else (MISSING,)
     code = worst([each.exit for each in reports])
     if not reports or any(each.summary is None for each in reports):
@@ -115,15 +124,16 @@ def conclude(
             outcome, verdict=_closing(verdict, Exit.NO_VERDICT, wanted), exit=Exit.NO_VERDICT, notes=(UNFIT,)
         )
     if own is Exit.PASS or own is code:
-        return outcome
+        return replace(outcome, notes=(*notes, LET_PASS)) if code is Exit.PASS and verdict is Verdict.FAIL else outcome
     told = (*notes, NOT_ALONE) if code is Exit.PASS else notes
     unread = Exit.NO_VERDICT if code is Exit.NO_VERDICT and own is Exit.GATE_FAILED else None
     return replace(outcome, verdict=_closing(verdict, own, wanted), exit=unread or worst([code, own]), notes=told)
 
 
-def judge(path: Path, baseline: Baseline, wanted: Wanted) -> Judged:
+def judge(path: Path, baseline: Baseline, wanted: Wanted, places: Sequence[Path] = ()) -> Judged:
     """One report, held to its own probes and to the base branch's report; nothing that it claims makes it better."""
     try:
+        _plain_file(path, places)
         report = read_report(path)
         decision, notes = _decided(report, wanted.fail_on)
         now = read_side(path)

@@ -19,6 +19,8 @@ EVENTS = (
     "workflow_dispatch",
     "workflow_run",
     "schedule",
+    "release",
+    "repository_dispatch",
 )
 """The events that post knows the commit of."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}")

@@ -49,7 +49,7 @@ def test_the_newest_of_the_base_branch_is_unpacked(hub, fetch, tmp_path):
         run(50, conclusion="failure"),
     ],
 )
-def test_the_run_of_a_pull_request_or_of_a_fork_is_not_taken(hub, fetch, other, monkeypatch):
+def test_the_run_of_a_pull_request_or_of_a_fork_is_not_taken(hub, fetch, other):
     hub.artifacts = {50: [artifact()]}
     hub.archive = zipped({"a.json": b"{}"})
     code, files, said = fetch(other)
@@ -57,10 +57,17 @@ def test_the_run_of_a_pull_request_or_of_a_fork_is_not_taken(hub, fetch, other, 
     assert "::notice::" in said
 
 
-def test_a_server_that_ignores_the_filter_is_not_believed(hub, fetch, monkeypatch):
+def test_a_server_that_ignores_the_filter_is_not_believed(hub, fetch):
     hub.artifacts, hub.archive = {50: [artifact()]}, zipped({"a.json": b"{}"})
     hub.unfiltered = True
     assert fetch(run(50, head_branch="evil"), run(50, event="pull_request"))[1] == []
+
+
+def test_a_job_after_the_gate_looks_in_the_gates_own_workflow(hub, fetch):
+    hub.artifacts, hub.archive = {50: [artifact()]}, zipped({"a.json": b"{}"})
+    gate = run(33, event="pull_request", head_branch="topic", head_repository=FORK, workflow_id=6)
+    assert fetch(gate, run(50, workflow_id=6), kind="workflow_run")[1] == ["a.json"]
+    assert hub.count("GET", "/actions/workflows/6/runs") == 1
 
 
 @pytest.mark.parametrize("kept", [[], [artifact(expired=True)], [artifact(name="other")]])

@@ -1,6 +1,7 @@
 """`sway post` as a workflow runs it: exit codes, outputs, the summary, and what becomes of faults."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -428,3 +429,33 @@ def test_an_event_that_is_none_is_one_line(at, post, text):
 
 def test_the_token_is_not_shown_with_the_settings(settings):
     assert "secret-token" not in repr(settings)
+
+
+def test_what_the_gate_left_to_lead_elsewhere_is_not_followed(at, post, hub, tmp_path):
+    at()
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    (reports / "link.json").symlink_to(DATA / "pass.json")
+    assert post("post", "--report", reports, "--gate-exit", "0")[0] == 3
+    assert "is a link" in hub.bodies()[0]
+    (reports / "link.json").unlink()
+    os.mkfifo(reports / "pipe.json")
+    assert post("post", "--report", reports, "--gate-exit", "0")[0] == 3
+    assert "not a plain file" in hub.bodies()[0]
+
+
+def test_a_failure_that_is_let_through_is_told(at, post, hub, tmp_path):
+    at(SWAY_FAIL_ON="never", SWAY_KEY="small")
+    report = edited(tmp_path, "fail", lambda data: data["gate"].update(exit_code=0))
+    assert post("post", "--report", report, "--gate-exit", "0")[0] == 0
+    assert "sway: FAIL (<code>small</code>)" in hub.bodies()[0]
+    assert "does not close the gate" in hub.bodies()[0]
+
+
+def test_many_reports_are_refused_before_any_is_read(at, post, tmp_path):
+    at()
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    for i in range(101):
+        (reports / f"{i}.json").touch()
+    assert post("post", "--report", reports)[0] == 2
