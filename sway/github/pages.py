@@ -48,7 +48,7 @@ class Place:
         if not judged.regressed or said != CLOSED:
             return said
         worse = len([row for row in self.told(judged) if row.change is Change.REGRESSED])
-        return f"By itself it would do, but it is worse than what is in use: {worse} of its probes regressed."
+        return f"It is worse than what is in use: {worse} of its probes regressed."
 
     def slipped(self, judged: Judged) -> list[Row]:
         """What regressed although it does not fail."""
