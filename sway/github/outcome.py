@@ -26,6 +26,7 @@ CONTRADICTS = "The report claims a better verdict than its own probes have; thei
 NOT_ALONE = "The gate's own exit code is worse than what its reports say, so that they are not taken for a pass."
 UNFIT = "The run that made this report did not end in success, so that it is not taken for a pass."
 LET_PASS = "This does not close the gate, as the workflow says fail-on: never."
+ELSEWHERE = "The run that made this report did not end in success, though its gate says that this part did."
 MISSING = "There is no report: the gate ended before it had written one, or it is not where it was looked for."
 TORN = "The base branch's report cannot be read, so that a regression cannot be seen."
 NO_BASELINE = "There is no earlier report of the base branch, so that a regression cannot be seen."
@@ -109,25 +110,30 @@ def conclude(
 ) -> Outcome:
     """Read every report and decide.
 
-    `gate_exit` is the exit code of the process that wrote them, `failed` whether its run did not end in success.
+    `gate_exit` is the exit code of the process that wrote them. Where it is not known, `failed` stands for it: that
+    the run they are from did not end in success. Where it is, another leg of the matrix may be what failed.
     """
     reports = tuple(judge(path, baseline, wanted, places) for path in report_files(places))
-    notes = () if reports else (MISSING,)
-    code = worst([each.exit for each in reports])
-    if not reports or any(each.summary is None for each in reports):
-        code = Exit.NO_VERDICT
+    whole = reports and all(each.summary is not None for each in reports)
+    code = worst([each.exit for each in reports]) if whole else Exit.NO_VERDICT
     verdict = _gravest([each.verdict for each in reports]) if reports else Verdict.ERROR
-    outcome = Outcome(reports, verdict, code, notes)
-    own = Exit.PASS if gate_exit is None else _known(gate_exit)
-    if failed and code is Exit.PASS:
-        return replace(
-            outcome, verdict=_closing(verdict, Exit.NO_VERDICT, wanted), exit=Exit.NO_VERDICT, notes=(UNFIT,)
-        )
-    if own is Exit.PASS or own is code:
-        return replace(outcome, notes=(*notes, LET_PASS)) if code is Exit.PASS and verdict is Verdict.FAIL else outcome
-    told = (*notes, NOT_ALONE) if code is Exit.PASS else notes
-    unread = Exit.NO_VERDICT if code is Exit.NO_VERDICT and own is Exit.GATE_FAILED else None
-    return replace(outcome, verdict=_closing(verdict, own, wanted), exit=unread or worst([code, own]), notes=told)
+    if code is not Exit.PASS:
+        own = Exit.PASS if gate_exit is None else _known(gate_exit)
+        # Without all reports there is no verdict, whatever else failed; only unusable input comes before that.
+        code = worst([code, own]) if whole or own is Exit.USAGE else code
+        return Outcome(reports, _closing(verdict, code, wanted), code, () if reports else (MISSING,))
+    code, notes = _beside(verdict, gate_exit, failed)
+    return Outcome(reports, _closing(verdict, code, wanted), code, notes)
+
+
+def _beside(verdict: Verdict, gate_exit: int | None, failed: bool) -> tuple[Exit, tuple[str, ...]]:
+    """What becomes of reports that close nothing, by how the gate and its run ended."""
+    if gate_exit is None and failed:
+        return Exit.NO_VERDICT, (UNFIT,)
+    code = Exit.PASS if gate_exit is None else _known(gate_exit)
+    if code is not Exit.PASS:
+        return code, (NOT_ALONE,)
+    return code, ((ELSEWHERE,) if failed else ()) + ((LET_PASS,) if verdict is Verdict.FAIL else ())
 
 
 def judge(path: Path, baseline: Baseline, wanted: Wanted, places: Sequence[Path] = ()) -> Judged:

@@ -301,6 +301,15 @@ def test_a_run_that_did_not_succeed_is_not_taken_for_a_pass(at, post, hub, concl
     assert post("post", "--report", DATA / "fail.json")[0] == 1
 
 
+def test_another_leg_that_failed_is_told_and_does_not_spoil_this_one(at, post, hub):
+    hub.pulls = [fork_pull()]
+    folder = at("workflow_run", payload("workflow_run", conclusion="failure"))
+    assert post("post", "--report", DATA / "pass.json", "--gate-exit", "0")[0] == 0
+    assert outputs(folder)["verdict"] == "pass"
+    assert "did not end in success" in hub.bodies()[0]
+    assert post("post", "--report", DATA / "pass.json", "--gate-exit", "1")[0] == 1
+
+
 @pytest.mark.parametrize("status", ["queued", "in_progress", "waiting"])
 def test_a_run_that_has_not_ended_is_refused(at, post, status):
     at("workflow_run", payload("workflow_run", status=status))
