@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 AGAIN = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 TRANSIENT = (429, 500, 502, 503, 504)
 PAGE = 100
-logging.getLogger("github").addHandler(logging.NullHandler())
+logging.getLogger("github").setLevel(logging.CRITICAL + 1)  # PyGithub prints what a server said as it came
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Patience:
     """Seconds: for one answer, for one wait, for a wait's first step, and for all that is asked."""
 
     answer: float = 15
-    longest: float = 20
+    longest: float = 65
     step: float = 0.5
-    total: float = 120
+    total: float = 180
 
 
 class Refused(SwayError):
@@ -66,7 +66,7 @@ class Deadline:
 
 
 class _Retry(GithubRetry):
-    """PyGithub's, in which no wait is longer than `longest`, and none reaches beyond the deadline."""
+    """PyGithub's, which gives up where GitHub asks for a wait beyond `longest`, or beyond the deadline."""
 
     def __init__(self, deadline: Deadline, longest: float, **kwargs: Any) -> None:
         self.deadline, self.longest = deadline, longest
@@ -81,8 +81,11 @@ class _Retry(GithubRetry):
         return super().increment(method, url, *args, **kwargs)
 
     def sleep(self, response: Any = None) -> None:
-        asked = self.get_retry_after(response) if response is not None and self.respect_retry_after_header else None
-        time.sleep(max(0, min(asked or self.get_backoff_time(), self.longest, self.deadline.left())))
+        headed = response is not None and self.respect_retry_after_header
+        seconds = (self.get_retry_after(response) if headed else None) or self.get_backoff_time()
+        if seconds > min(self.longest, self.deadline.left()):
+            raise Unclear("it asks for a longer wait than there is time for", seconds)
+        time.sleep(seconds)
 
 
 class Client:
@@ -116,7 +119,7 @@ class Client:
             allowed_methods=AGAIN,
             status_forcelist=list(TRANSIENT),
             backoff_factor=self.patience.step,
-            secondary_rate_wait=self.patience.longest / 2,
+            secondary_rate_wait=min(60, self.patience.longest),
         )
 
     def viewer(self) -> str:

@@ -120,10 +120,11 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_passes_leaves_one_comment(hub, client, fault):
+def test_a_fault_that_passes_leaves_one_comment(hub, client, fault, capfd):
     kind = FAULTS[fault]
     hub.faults.append(Fault(**vars(kind)))
     say(client)
+    assert capfd.readouterr() == ("", "")
     assert len(hub.bodies()) == 1
     assert hub.asked.count(("POST", f"/repos/acme/models{COMMENTS}")) <= 1 + kind.times * (not kind.after)
 
@@ -169,6 +170,24 @@ def test_a_wait_that_is_too_long_is_not_waited_for(hub, client):
     with pytest.raises(Unclear, match="wait"):
         say(client)
     assert hub.count("POST", COMMENTS) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "headers"),
+    [
+        ("wait", {"Retry-After": "3600"}),
+        (
+            "API rate limit exceeded for installation.",
+            {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4102444800"},
+        ),
+    ],
+)
+def test_a_limit_that_lasts_for_long_is_told_at_once(hub, client, message, headers):
+    hub.faults.append(Fault("GET", COMMENTS, 403, {"message": message}, headers, times=99))
+    with pytest.raises(Unclear, match="longer wait"):
+        say(client)
+    assert hub.count("GET", COMMENTS) <= 3
+    assert not hub.count("POST", COMMENTS)
 
 
 def test_what_github_finds_too_long_is_said_shorter(hub, client):
