@@ -51,7 +51,8 @@ def post(
     settings = replace(settings, wanted=wanted)
     occasion = read_occasion(settings)
     outcome = conclude(reports, Baseline(baseline), wanted, gate_exit=gate_exit, failed=bool(occasion.failed))
-    spec = wanted.spec or "\n".join(sorted(r.summary.spec for r in outcome.reports if r.summary))
+    named = wanted.spec.splitlines() or sorted(r.summary.spec for r in outcome.reports if r.summary)
+    spec = "\n".join(line.strip() for line in named if line.strip())
     job = Post(settings, occasion, outcome, marker(spec, wanted.key))
     if dry_run:
         for line in preview(job):

@@ -25,6 +25,7 @@ GRAVE = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS)
 CONTRADICTS = "The report claims a better verdict than its own probes have; theirs counts."
 NOT_ALONE = "The gate's own exit code is worse than what its reports say, so that they are not taken for a pass."
 UNFIT = "The run that made this report did not end in success, so that it is not taken for a pass."
+WARNED = "This closes the gate, as the workflow says fail-on: warn."
 LET_PASS = "This does not close the gate, as the workflow says fail-on: never."
 ELSEWHERE = "The run that made this report did not end in success, though its gate says that this part did."
 MISSING = "There is no report: the gate ended before it had written one, or it is not where it was looked for."
@@ -121,7 +122,9 @@ def conclude(
         own = Exit.PASS if gate_exit is None else _known(gate_exit)
         # Without all reports there is no verdict, whatever else failed; only unusable input comes before that.
         code = worst([code, own]) if whole or own is Exit.USAGE else code
-        return Outcome(reports, _closing(verdict, code, wanted), code, () if reports else (MISSING,))
+        verdict = _closing(verdict, code, wanted)
+        warned = (WARNED,) if verdict is Verdict.WARN else ()
+        return Outcome(reports, verdict, code, warned if reports else (MISSING,))
     code, notes = _beside(verdict, gate_exit, failed)
     return Outcome(reports, _closing(verdict, code, wanted), code, notes)
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,30 @@ def test_the_same_adapter_is_no_regression(at, post, hub):
     assert post("post", "--report", DATA / "pass.json", "--baseline", DATA / "main.json")[0] == 0
     assert outputs(folder)["regressed"] == "false"
     assert "no difference in" in hub.bodies()[0]
+
+
+def test_a_warning_that_closes_is_told(at, post, hub):
+    at(SWAY_FAIL_ON="warn")
+    assert post("post", "--report", DATA / "warn.json", "--gate-exit", "1")[0] == 1
+    assert "This closes the gate" in hub.bodies()[0]
+
+
+def test_without_pygithub_the_verdict_stands(at, post, hub, monkeypatch):
+    folder = at()
+    monkeypatch.setitem(sys.modules, "github", None)
+    monkeypatch.delitem(sys.modules, "sway.github.transport", raising=False)
+    code, said = post("post", "--report", DATA / "fail.json", "--gate-exit", "1")
+    assert code == 1
+    assert "dlm-sway[github]" in said
+    assert outputs(folder)["verdict"] == "fail"
+    assert not hub.asked
+
+
+def test_a_spec_that_ends_in_a_line_end_is_the_same_spec(at, post, hub):
+    for spec in ("a.yaml\nb.yaml", "a.yaml\n b.yaml\n\n"):
+        at(SWAY_SPEC_PATH=spec)
+        post("post", "--report", DATA / "pass.json")
+    assert len(hub.bodies()) == 1
 
 
 def test_without_a_baseline_the_comment_says_that_no_regression_can_be_seen(at, post, hub, tmp_path):
