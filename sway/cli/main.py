@@ -31,6 +31,8 @@ COMMANDS = {
     "explain": ("sway.cli.probes:explain", "What a probe measures, or what a report means."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
     "serve": ("sway.cli.serve:serve", "Keep models loaded and answer over HTTP."),
+    "post": ("sway.cli.post:post", "Tell on GitHub what a gate found."),
+    "last-report": ("sway.cli.last_report:last_report", "Fetch the base branch's last report from GitHub."),
     "doctor": ("sway.cli.doctor:doctor", "What is installed, and what is missing."),
 }
 """Name: where the command is, and its short help, so that `--help` need not load it."""
