@@ -20,14 +20,18 @@ check() { # every setting, the specs, the image and the baseline, before anythin
   check_engine
   folder=$(mktemp -d "${RUNNER_TEMP:?}/sway.XXXXXXXX")
   mkdir "$folder/out" "$folder/report" "$folder/baseline"
-  list_specs
-  check_cache
-  place_baseline
+  : >"$folder/specs"
   artifact=sway-report-$(printf '%s\0' "$key" "${SWAY_SPEC_PATH:-}" | sha256sum | cut -c 1-8)
+  printf '%s' "${SWAY_SPEC_PATH:-}" >"$folder/spec-path"
   save_settings
+  # From here on whatever is wrong is told in the comment too, so that none of an earlier commit's stands for this one.
   output folder "$folder"
   output report "$folder/report"
   output artifact "$artifact"
+  list_specs
+  check_cache
+  place_baseline
+  save_settings
 }
 
 fetch() { # base models that the specs pin on the hub, into the cache; no token of GitHub, no pull request's code
@@ -91,18 +95,30 @@ post() { # summary, comment and outputs from the reports: a token, and nothing o
   load_settings
   local gate_exit code=0 lost=0
   gate_exit=$(known "${SWAY_GATE_EXIT:-3}" "the gate")
+  if [ "${SWAY_CHECKED:-success}" = success ]; then
+    what_is_missing
+  else
+    gate_exit=2
+  fi
+  gate_exit=$(gravest "$gate_exit" "$lost")
   printf '%s\n' "$key" >"$folder/report/key"
-  printf '%s\n' "$gate_exit" >"$folder/report/gate-exit"
   cp "$folder/spec-path" "$folder/report/spec-path"
-  say_what_is_not_compared "$folder/baseline"
-  [ "$(reports_in "$folder/report")" = "${#specs[@]}" ] || lost=3
   publish "$folder/report" "$folder/baseline" "$gate_exit" "$key" "$(cat "$folder/spec-path")" || code=$?
-  [ "$lost" = 0 ] || annotate error "$(reports_in "$folder/report") of ${#specs[@]} reports were written, so there is no verdict"
+  code=$(gravest "$(known "$code" "the report")" "$gate_exit")
+  printf '%s\n' "$code" >"$folder/report/gate-exit" # of all of it, which is what a second half must not be greener than
+  exit "$code"
+}
+
+what_is_missing() { # sets `lost` where there can be no verdict, before anybody is told one
+  say_what_is_not_compared "$folder/baseline"
+  if [ "$(reports_in "$folder/report")" != "${#specs[@]}" ]; then
+    lost=3
+    annotate error "$(reports_in "$folder/report") of ${#specs[@]} reports were written, so there is no verdict"
+  fi
   if [ "$fail_on_regression" = true ] && [ "${SWAY_LAST_EXIT:-0}" != 0 ]; then
     lost=3
     annotate error "the base branch's reports could not be read, so whether it is worse is not known (grant actions: read)"
   fi
-  exit "$(gravest "$(known "$code" "the report")" "$gate_exit" "$lost")"
 }
 
 comment() { # the second half of a gate that ran without write access: each artifact's reports, one comment a key

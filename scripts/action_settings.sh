@@ -54,6 +54,7 @@ read_settings() { # the inputs of action.yml
   matching memory "$memory" '[1-9][0-9]*[kmg]' 12g
   [[ ${#key} -le 200 && $key != *[[:cntrl:]]* ]] || fail "key must be one line of at most 200 characters"
   [[ $baseline != *[[:cntrl:]]* ]] || fail "baseline must be one line"
+  [[ $model_cache != *[[:cntrl:]]* ]] || fail "model-cache must be one line"
   choose_image
 }
 
@@ -101,7 +102,6 @@ inside() { # PATH FOLDER: both resolved
 list_specs() { # the paths and patterns of spec-path, as files of the workspace, each ended by NUL
   local line match real found
   : >"$folder/specs"
-  printf '%s' "${SWAY_SPEC_PATH:-}" >"$folder/spec-path"
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%$'\r'}
     line=${line#"$workspace"/}

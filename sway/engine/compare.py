@@ -36,7 +36,8 @@ class Change(StrEnum):
 class Side:
     """One run, as far as a comparison needs it.
 
-    `numerics` names device and dtype, `nulls` the nulls of each probe, `overall` is the composite score.
+    `numerics` names device and dtype, `nulls` the nulls of each probe, `overall` is the composite score,
+    `spec` the path that was given.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Side:
     numerics: str = ""
     nulls: Mapping[str, str] = field(default_factory=dict)
     overall: float | None = None
+    spec: str = ""
 
     @classmethod
     def of(cls, result: SuiteResult, name: str = "") -> Side:
@@ -65,6 +67,7 @@ class Side:
             numerics=f"{backend.device} {backend.dtype}" if backend else "",
             nulls={p.name: f"{p.null.n} {p.null.family}" for p in result.probes if p.null},
             overall=result.score.overall,
+            spec=result.spec_path,
         )
 
 

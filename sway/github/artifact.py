@@ -7,9 +7,11 @@ say anything.
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,16 @@ MOST_RUNS, MOST_ENTRIES = 30, 200
 LARGEST_ARCHIVE, LARGEST_FILE, LARGEST_ALL = 64 << 20, 16 << 20, 128 << 20
 _NAME = re.compile(r"[A-Za-z0-9_][\w.-]{0,120}\.json")
 _ARTIFACT = re.compile(r"[^\x00-\x1f\"':<>|*?\\/]{1,200}")
+_TORN = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+)
 _MEND = "delete the artifact, or let the base branch run again"
 
 
@@ -94,7 +106,7 @@ def unpack(archive: bytes, output: Path) -> list[str]:
     """
     try:
         files = _read(archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zipfile.zlib.error) as fault:  # type: ignore[attr-defined]
+    except _TORN as fault:
         raise SwayError(f"is no sound archive: {fault}", where="the last report", mend=_MEND) from None
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,10 @@ from sway.report.summary import Summary, summarize
 MOST_REPORTS = 100
 GRAVE = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS)
 CONTRADICTS = "The report claims a better verdict than its own probes have; theirs counts."
-NOT_ALONE = "The gate's own exit code is worse than what its reports say, so that they are not taken for a pass."
+NOT_ALONE = (
+    "The gate's own exit code is worse than what its reports say, or something that it needs could not be read, so that "
+    "they are not taken for a pass. The log of the run says which."
+)
 UNFIT = "The run that made this report did not end in success, so that it is not taken for a pass."
 WARNED = "This closes the gate, as the workflow says fail-on: warn."
 LET_PASS = "This does not close the gate, as the workflow says fail-on: never."
@@ -159,7 +162,7 @@ def judge(path: Path, baseline: Baseline, wanted: Wanted, places: Sequence[Path]
 def _held(baseline: Baseline, name: str, now: Side, wanted: Wanted) -> tuple[Comparison | None, tuple[str, ...]]:
     """The report against the base branch's; where there is none, what to say of it."""
     try:
-        before = baseline.of(name)
+        before = baseline.of(name, now.spec)
     except SwayError:
         return None, (TORN,)
     if before is None:

@@ -166,7 +166,7 @@ class Client:
             return ask()
         except GithubException as fault:
             raise _meaning(fault) from None
-        except (Refused, Unclear):
+        except SwayError:
             raise
         except Exception as fault:  # noqa: BLE001 - PyGithub asserts, and trips over answers of another shape
             raise Unclear(type(fault).__name__) from None

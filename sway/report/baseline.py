@@ -86,6 +86,7 @@ class _Report(_Part):
     sway_version: Short
     base_model_id: Short
     adapter_id: Short
+    spec_path: Short = ""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     digests: _Digests = _Digests()
     score: _Score = _Score()
@@ -119,6 +120,7 @@ def read_side(path: Path) -> Side:
         numerics=f"{device} {dtype}".strip(),
         nulls={name: _nulls(found) for name, found in report.null_stats.items()},
         overall=report.score.overall,
+        spec=report.spec_path,
     )
 
 
@@ -134,7 +136,7 @@ def _read(path: Path) -> _Report:
     where = str(path)
     text = read_text(path, shown=where, limit=MAX_BYTES, role="report")
     try:
-        data = json.loads(text, parse_constant=_refuse)
+        data = json.loads(text, parse_constant=_refuse, parse_int=_bounded)
         if isinstance(data, dict) and data.get("schema_version", 1) != 1:
             what = f"is of schema version {str(data['schema_version'])[:20]}, and this release reads version 1"
             raise SwayError(what, where=where, mend="write it again with this version of sway")
@@ -148,6 +150,12 @@ def _read(path: Path) -> _Report:
     except ValueError as fault:
         what = f"is not the JSON of a report: {fault}"
     raise SwayError(what, where=where, mend=_MEND)
+
+
+def _bounded(digits: str) -> int:
+    if len(digits) > 30:
+        raise ValueError("a number in it has more than 30 digits")
+    return int(digits)
 
 
 def _refuse(constant: str) -> float:

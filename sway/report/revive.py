@@ -55,6 +55,8 @@ def result_of(report: Report) -> SuiteResult:
     score, determinism = report.score, report.determinism
     stats: dict[str, Any] = dict(report.backend_stats)
     by_probe = stats.pop("by_probe", {})
+    if not isinstance(by_probe, dict):
+        raise TypeError("backend_stats.by_probe is no object")
     costs = {name: Cost(**cost) for name, cost in by_probe.items()}
     return SuiteResult(
         sway_version=report.sway_version,

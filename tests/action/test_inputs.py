@@ -41,11 +41,7 @@ ELSEWHERE = {"github-token", "hub-token", "upload-artifact"}
         ("image", "a b"),
         ("key", "a\nb"),
         ("key", "x" * 201),
-        ("model_cache", "/"),
         ("model_cache", "/tmp\nx"),
-        ("spec_path", ""),
-        ("spec_path", "missing.yaml"),
-        ("spec_path", "*.yml"),
     ],
 )
 def test_a_value_that_is_not_understood_is_refused(job, name, value):
@@ -56,6 +52,28 @@ def test_a_value_that_is_not_understood_is_refused(job, name, value):
     assert command[0] == "error"
     assert name.replace("_", "-") in command[1]
     assert ran.outputs["verdict"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("model_cache", "/"),
+        ("spec_path", ""),
+        ("spec_path", "missing.yaml"),
+        ("spec_path", "*.yml"),
+        ("baseline", "/none"),
+    ],
+)
+def test_what_is_wrong_in_the_checkout_is_posted_too(job, name, value):
+    job.wanted["post"] = {"exit": 2, "output": "verdict=error\n"}
+    ran = job.run(**{name: value})
+    assert ran.code == 2
+    ((kind, told),) = ran.commands
+    assert (kind, name.replace("_", "-") in told) == ("error", True)
+    assert [call["command"] for call in job.calls() if "command" in call] == ["post"]
+    assert job.call("post")["argv"][-2:] == ["--gate-exit", "2"]
+    assert ran.outputs["verdict"] == "error"
+    assert list(ran.steps.values())[-1].outcome == "success"  # kept for the second half
 
 
 @pytest.mark.parametrize("event", ["pull_request_target", "workflow_run"])

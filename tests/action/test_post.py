@@ -9,7 +9,6 @@ import pytest
 
 from tests.action import events
 
-pytest.importorskip("sway.cli.post", reason="posting is not part of this tree")
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "github" / "data"
 
@@ -60,6 +59,28 @@ def test_what_is_worse_than_main_closes_the_gate_where_that_is_asked(real, stric
     ran = real.run(fail_on_regression=strict)
     assert ran.code == code, ran.printed
     assert "regressed" in ran.summary
+
+
+def test_a_report_that_got_lost_is_told_in_red(real):
+    (real.workspace / "other.yaml").write_text("version: 1\n")
+    real.wanted["gate"] = {"files": {"sway.json": report("pass")}}
+    ran = real.run(spec_path="*.yaml", baseline="none")
+    assert (ran.code, ran.outputs["verdict"]) == (3, "error")
+    assert "sway: ERROR" in ran.summary
+
+
+def test_a_baseline_that_could_not_be_fetched_is_told_in_red(real):
+    real.wanted["gate"] = {"files": {"sway.json": report("pass")}}
+    real.wanted["last-report"] = {"exit": 2}
+    ran = real.run(fail_on_regression="true")
+    assert (ran.code, ran.outputs["verdict"]) == (3, "error")
+    assert "sway: ERROR" in ran.summary
+
+
+def test_a_spec_that_is_not_there_is_told_in_red(real):
+    ran = real.run(spec_path="mistyped.yaml")
+    assert (ran.code, ran.outputs["verdict"]) == (2, "error")
+    assert "There is no report" in ran.summary
 
 
 def test_a_baseline_that_is_torn_closes_it_too(real):

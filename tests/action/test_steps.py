@@ -147,6 +147,18 @@ def test_a_missing_report_is_no_verdict(job):
     ran = job.run()
     assert ran.code == 3
     assert ("error", "0 of 1 reports were written, so there is no verdict") in ran.commands
+    assert job.call("post")["argv"][-2:] == ["--gate-exit", "3"]
+
+
+def test_what_the_second_half_finds_is_no_greener_than_the_whole(job):
+    job.wanted["post"] = {"exit": 1, "output": "verdict=fail\n"}
+    report = Path(job.run(fail_on_regression="true").outputs["report-path"])
+    assert (report / "gate-exit").read_text() == "1\n"
+
+
+def test_a_baseline_that_is_left_empty_is_the_default(job):
+    job.run(baseline="", fail_on_regression="true")
+    assert job.calls("last-report")
 
 
 def test_a_file_of_the_containers_does_not_decide(job):

@@ -74,3 +74,33 @@ def test_evidence_is_the_first_to_go_and_what_decides_stays(tmp_path, more, kept
     assert ("Evidence:" in first) == kept
     for text in ("sway: FAIL", "What to do next", "measured [95% interval]", "xychart-beta"):
         assert text in first
+
+
+@pytest.mark.parametrize("name", ["sway.json", "adapters-sway.json"])
+def test_a_baseline_is_found_by_its_spec_whatever_stands_beside_it(tmp_path, name):
+    now, before = tmp_path / "now", tmp_path / "before"
+    for folder, file, source in ((now, name, "regression"), (before, "2-sway.json", "main")):
+        folder.mkdir()
+        (folder / file).write_text((DATA / f"{source}.json").read_text(encoding="utf-8"), encoding="utf-8")
+    found = conclude([now], Baseline(before), Wanted(fail_on_regression=True), gate_exit=0)
+    assert (found.regressed, found.exit) == (True, Exit.GATE_FAILED)
+
+
+def test_where_the_baseline_may_be_the_torn_one_there_is_no_verdict(tmp_path):
+    (tmp_path / "2-sway.json").write_text("{", encoding="utf-8")
+    found = conclude([DATA / "pass.json"], Baseline(tmp_path), Wanted(fail_on_regression=True), gate_exit=0)
+    assert found.exit is Exit.NO_VERDICT
+
+
+@pytest.mark.parametrize("part", ["by_probe", "delta"])
+def test_what_no_report_of_ours_holds_is_an_error_and_no_crash(tmp_path, part):
+    data = json.loads(json.dumps(REPORT))
+    if part == "by_probe":
+        data["backend_stats"]["by_probe"] = 1.5
+    else:
+        data["probes"][0]["evidence"]["delta"] = 10**400
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    (only,) = conclude([path], Baseline(), Wanted(), gate_exit=0).reports
+    assert (only.verdict, only.exit) == (Verdict.ERROR, Exit.NO_VERDICT)
+    assert only.why
