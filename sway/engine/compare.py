@@ -231,7 +231,7 @@ def _notes(before: Side, after: Side) -> tuple[str, ...]:
     notes = []
     if a.adapter and a.adapter == b.adapter:
         notes.append("both runs judged the same adapter")
-    if (a.base or before.base) != (b.base or after.base):
+    if a.base != b.base if a.base and b.base else before.base != after.base:
         notes.append(f"the base differs: {before.base} then, {after.base} now")
     if a.suite and b.suite and a.suite != b.suite:
         notes.append("the suite differs: only what both runs asked is compared")
