@@ -104,6 +104,7 @@ post() { # summary, comment and outputs from the reports: a token, and nothing o
   printf '%s\n' "$key" >"$folder/report/key"
   cp "$folder/spec-path" "$folder/report/spec-path"
   publish "$folder/report" "$folder/baseline" "$gate_exit" "$key" "$(cat "$folder/spec-path")" || code=$?
+  [ "$code" -le 3 ] || output verdict error # whatever it wrote before it was ended
   code=$(gravest "$(known "$code" "the report")" "$gate_exit")
   printf '%s\n' "$code" >"$folder/report/gate-exit" # of all of it, which is what a second half must not be greener than
   exit "$code"

@@ -49,12 +49,18 @@ def fetch(model: str, revision: str | None, cache: Path, *, most_bytes: int) -> 
 
 
 def check_links(cache: Path) -> None:
-    """Raise `BackendError` if a link in the cache leads out of it, as none that the hub's library made does."""
+    """Raise `BackendError` if what is in the cache leads elsewhere, as nothing that the hub's library made does.
+
+    That is a link out of it or to a folder, or a branch named like a commit, which a loader would follow in place of
+    the commit.
+    """
     root = cache.resolve()
     for folder, names, files in os.walk(cache):
         for path in (Path(folder, name) for name in (*names, *files)):
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                raise _poisoned(cache, f"{path.name} is a link out of it")
+            if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root)):
+                raise _poisoned(cache, f"{path.name} is a link out of it, or to a folder")
+            if path.parent.name == "refs" and COMMIT.fullmatch(path.name):
+                raise _poisoned(cache, f"{path.name} stands for another commit")
 
 
 def _fetch(model: str, revision: str, cache: Path, most_bytes: int) -> Fetched:

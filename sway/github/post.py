@@ -35,8 +35,7 @@ class Post:
         return Place(branch, o.sha, self.settings.wanted.key, self.settings.run_url, o.foreign)
 
     def everywhere(self) -> Exit:
-        """Write the outputs and the summary, then comment and check; the outcome's exit code, whatever came of that."""
-        write_outputs(self.outcome, self.settings)
+        """Write the summary and the outputs, then comment and check; the outcome's exit code, whatever came of that."""
         say(f"Verdict: {self.outcome.verdict}, exit {int(self.outcome.exit)}.")
         for note in self.outcome.notes:
             say(note, "warning")
@@ -46,6 +45,7 @@ class Post:
             if each.why:
                 say(f"{each.name} cannot be used: {each.why}", "error")
         write_summary(self.outcome, self.place(), self.settings)
+        write_outputs(self.outcome, self.settings)  # not before, so that none is left of a post that ends in a fault
         wanted = self.settings.wanted
         if self.settings.event and (wanted.comment or wanted.check):
             self._online()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,9 +124,24 @@ def poison_folder(cache: Path) -> None:
     (cache / "models--org--other").symlink_to(outside)
 
 
-@pytest.mark.parametrize("poison", [poison_blob, poison_pointer, poison_file, poison_link, poison_folder])
+def poison_branch(cache: Path) -> None:
+    (cache / "models--org--model" / "refs" / COMMIT).write_text("f" * 40)
+
+
+def poison_branches(cache: Path) -> None:
+    (cache / "other").mkdir()
+    (cache / "other" / COMMIT).write_text("f" * 40)
+    shutil.rmtree(cache / "models--org--model" / "refs", ignore_errors=True)
+    (cache / "models--org--model" / "refs").symlink_to(cache / "other")
+
+
+POISONS = [poison_blob, poison_pointer, poison_file, poison_link, poison_folder, poison_branch, poison_branches]
+
+
+@pytest.mark.parametrize("poison", POISONS)
 def test_a_cache_that_was_tampered_with_is_refused(call, hub, write, cache, poison):
     assert call("fetch", write(), "--cache", cache).code == 0
+    (cache / "models--org--model" / "refs").mkdir(exist_ok=True)
     poison(cache)
     ran = call("fetch", write(), "--cache", cache)
     assert ran.code == 2

@@ -104,3 +104,10 @@ def test_what_no_report_of_ours_holds_is_an_error_and_no_crash(tmp_path, part):
     (only,) = conclude([path], Baseline(), Wanted(), gate_exit=0).reports
     assert (only.verdict, only.exit) == (Verdict.ERROR, Exit.NO_VERDICT)
     assert only.why
+
+
+def test_a_report_that_is_not_the_whole_story_does_not_lead_with_its_praise(tmp_path):
+    first = bodies(conclude([DATA / "pass.json"], Baseline(), Wanted(), gate_exit=3), Place())[0]
+    assert "**This is not taken for a pass.**" in first
+    assert "healthy" not in first.split("###")[0]
+    assert "(healthy)" in bodies(conclude([DATA / "pass.json"], Baseline(), Wanted(), gate_exit=0), Place())[0]
