@@ -24,8 +24,8 @@ MOST_REPORTS = 100
 GRAVE = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS)
 CONTRADICTS = "The report claims a better verdict than its own probes have; theirs counts."
 NOT_ALONE = (
-    "The gate's own exit code is worse than what its reports say, or something that it needs could not be read, so that "
-    "they are not taken for a pass. The log of the run says which."
+    "The gate's own exit code is worse than what its reports say, or something that it needs could not be read, so "
+    "that they are not taken for a pass. The log of the run says which."
 )
 UNFIT = "The run that made this report did not end in success, so that it is not taken for a pass."
 WARNED = "This closes the gate, as the workflow says fail-on: warn."

@@ -144,9 +144,9 @@ def _path(env: Mapping[str, str], name: str) -> Path | None:
 def _url(env: Mapping[str, str], name: str, default: str) -> str:
     """An address that a token may be sent to: encrypted, or on this machine."""
     value = (env.get(name, "") or default).rstrip("/")
-    parts = urlsplit(value)
     sound = re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?", value)
-    if value and not (sound and (parts.scheme == "https" or parts.hostname in _LOCAL)):
+    parts = urlsplit(value if sound else "")
+    if value and not (parts.scheme == "https" or parts.hostname in _LOCAL):
         raise SwayError(f"{value[:80]!r} is not an https address", where=name, mend=_MEND)
     return value
 

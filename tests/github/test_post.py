@@ -438,6 +438,7 @@ def test_a_summary_keeps_below_what_the_runner_drops(at, post):
         ("GITHUB_RUN_ID", "1; echo"),
         ("GITHUB_EVENT_NAME", "issue_comment"),
         ("GITHUB_API_URL", "http://example.org"),
+        ("GITHUB_API_URL", "https://[::1"),
         ("GITHUB_API_URL", "https://example.org/?x=1"),
         ("GITHUB_GRAPHQL_URL", "https://elsewhere.org/graphql"),
     ],
