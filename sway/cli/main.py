@@ -24,6 +24,7 @@ COMMANDS = {
     "pack": ("sway.cli.pack:pack", "Put a spec and all that it reads into one file."),
     "unpack": ("sway.cli.unpack:unpack", "Take a packed spec apart, and say how to run it."),
     "watch": ("sway.cli.watch:watch", "Judge every new version of an adapter as it appears."),
+    "fetch": ("sway.cli.fetch:fetch_models", "Get base models from the hub, for runs without a network."),
     "mine": ("sway.cli.mine:mine", "Find prompts that a suite should ask."),
     "convert-adapter": ("sway.cli.convert_adapter:convert_adapter", "Write an adapter as another runtime loads it."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
