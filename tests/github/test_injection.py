@@ -136,11 +136,39 @@ def test_a_hundred_reports_of_the_worst_kind_still_have_a_comment(tmp_path):
     assert "sway: FAIL" in poorest
 
 
+def unknown_key(path: Path, text: str) -> None:
+    """Write a report that is whole but for a key of its own, which the fault that is told names."""
+    data = json.loads((DATA / "pass.json").read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**data, sound(text): 1}), encoding="utf-8")
+
+
+def sound(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("text", EVIL)
+def test_what_changed_is_told_in_nothing_that_acts(tmp_path, text, lost):
+    for name in ("main", "regression"):
+        data = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+        data["base_model_id"], data["digests"]["base"] = sound(f"{text} {name}"), ""
+        for probe in data["probes"]:
+            probe.update(name=sound(f"{text} {probe['name']}"), unit=sound(text), message=sound(text))
+            probe.update({"verdict": "error"} if lost and name == "regression" else {})
+        (tmp_path / f"{name}.json").write_text(json.dumps(data), encoding="utf-8")
+    wanted = Wanted(fail_on_regression=True)
+    outcome = conclude([tmp_path / "regression.json"], Baseline(tmp_path / "main.json"), wanted, gate_exit=None)
+    assert outcome.reports[0].regressed is not lost
+    for page in pages(outcome, text):
+        check(page)
+
+
 @pytest.mark.parametrize("text", EVIL)
 def test_a_faulty_report_quotes_nothing_that_acts(tmp_path, text):
-    (tmp_path / "r.json").write_text(json.dumps({"schema_version": 1, text: text}), encoding="utf-8")
+    unknown_key(tmp_path / "r.json", text)
     outcome = conclude([tmp_path / "r.json"], Baseline(), Wanted(), gate_exit=0)
     assert outcome.exit == 3
+    assert outcome.reports[0].why.startswith("is not a sway report: ")
     for page in pages(outcome, text):
         check(page)
 
@@ -178,7 +206,7 @@ def test_nothing_printed_is_a_command_that_is_not_ours(at, post, hub, tmp_path, 
     report = folder / "r.json"
     report.write_text(render(hostile((text,))), encoding="utf-8")
     broken = folder / "b.json"
-    broken.write_text(json.dumps({text: text}), encoding="utf-8")
+    unknown_key(broken, text)
     for arguments in (("--report", report), ("--report", broken), ("--report", report, "--dry-run")):
         _, said = post("post", *arguments)
         for line in re.split(r"[\n\r\x0b\x0c\x85\u2028\u2029]", said):

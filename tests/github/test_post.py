@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -203,6 +204,15 @@ def test_without_pygithub_the_verdict_stands(at, post, hub, monkeypatch):
     assert "dlm-sway[github]" in said
     assert outputs(folder)["verdict"] == "fail"
     assert not hub.asked
+
+
+def test_nothing_of_it_needs_what_the_image_leaves_out():
+    code = (
+        "import sys; sys.modules['cryptography'] = None\n"
+        "import sway.github.artifact, sway.github.checks, sway.github.comment, sway.github.pulls\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, cwd=DATA.parents[2])
 
 
 def test_a_spec_that_ends_in_a_line_end_is_the_same_spec(at, post, hub):
