@@ -91,6 +91,8 @@ def _check(client: Client, sha: str, outcome: Outcome, text: str, key: str, mark
     done: dict[str, Any] = {"status": "completed", "conclusion": conclusion}
     if same:
         run: CheckRun = min(same, key=lambda found: found.id)
+        if run.conclusion == "failure" != conclusion:  # of another job of this run, under the same key
+            return
         client.again(lambda: run.edit(output={"title": title, "summary": text}, **done))
         return
     create = client.repository.create_check_run

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from github.Issue import Issue
 from github.IssueComment import IssueComment
 
-from sway.github.comment_mark import plain, stamp, written
+from sway.github.comment_mark import gravity, plain, stamp, written
 from sway.github.transport import Client, Refused, Unclear
 
 TRIES = 5
@@ -20,7 +20,10 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class Posted:
-    """What became of a comment: `created`, `edited`, `unchanged`, or `left`, as a later run wrote there already."""
+    """What became of a comment: `created`, `edited`, `unchanged`, `left` or `kept`.
+
+    It is left where a later run wrote already, and kept where another job of this run wrote something graver.
+    """
 
     what: str
     number: int
@@ -90,6 +93,8 @@ class Thread:
             return Posted("created", first.id)
         if plain(first.body) == plain(text):
             return Posted("unchanged", first.id)
+        if written(first.body) == self._run and gravity(first.body) > gravity(text):
+            return Posted("kept", first.id)
         self._client.again(lambda: first.edit(text))
         return Posted("edited", first.id)
 

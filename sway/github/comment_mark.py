@@ -7,6 +7,8 @@ from hashlib import sha256
 
 LONGEST = 65_536
 """Characters that GitHub takes in a comment."""
+VERDICTS = ("PASS", "WARN", "FAIL", "ERROR")
+_TOLD = re.compile(r"^## \S+ sway: ([A-Z]+)", re.MULTILINE)
 _RUN = re.compile(r"<!-- run ([0-9]{1,19})\.([0-9]{1,19}) -->")
 
 
@@ -35,3 +37,13 @@ def written(body: str | None) -> tuple[int, int]:
     lines = plain(body).split("\n", 2)
     found = _RUN.fullmatch(lines[1].strip()) if len(lines) > 1 else None
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def gravity(body: str | None) -> int:
+    """How grave the verdict is that a comment leads with; -1 where it has none.
+
+    >>> gravity("## x sway: FAIL, worse than main") > gravity("## x sway: PASS")
+    True
+    """
+    found = _TOLD.search(plain(body))
+    return VERDICTS.index(found[1]) if found and found[1] in VERDICTS else -1

@@ -76,6 +76,8 @@ class Post:
         texts = bodies(self.outcome, self.place(base))
         posted = Thread(client, number, self.mark, self.occasion.run).say(texts)
         say(f"Comment {posted.number} on pull request {number}: {posted.what}.")
+        if posted.what == "kept":
+            say("Another job of this run told a graver verdict of the same spec: give each a key.", "warning")
         if posted.shortened:
             say("GitHub did not take the whole comment; a shorter one was posted.", "warning")
 

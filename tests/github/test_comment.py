@@ -27,6 +27,14 @@ def test_the_first_is_created_and_the_next_edits_it(hub, client):
     assert hub.count("POST", COMMENTS) == 1
 
 
+@pytest.mark.parametrize(("first", "second", "stays"), [("FAIL", "PASS", "FAIL"), ("PASS", "FAIL", "FAIL")])
+def test_of_two_jobs_of_a_run_under_one_key_the_graver_stays(hub, client, first, second, stays):
+    for verdict in (first, second):
+        say(client, f"## x sway: {verdict}")
+    assert hub.bodies() == [f"{MARK}\n{stamp(RUN)}\n## x sway: {stays}"]
+    assert say(client, "## x sway: PASS", run=(55, 2)).what == "edited"
+
+
 def test_ours_is_found_on_the_third_page(hub, client):
     for i in range(240):
         hub.add(f"chatter {i}", who="someone")

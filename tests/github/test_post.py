@@ -399,6 +399,17 @@ def test_where_a_check_is_not_allowed_a_status_is_set(at, post, hub, name):
     assert status["context"] == "sway (small)"
 
 
+@pytest.mark.parametrize("order", [("fail", "pass"), ("pass", "fail")])
+def test_two_jobs_of_a_run_under_one_key_leave_the_graver_word(at, post, hub, order):
+    at(SWAY_CHECK="true", SWAY_SPEC_PATH="sway.yaml")
+    said = [post("post", "--report", DATA / f"{name}.json")[1] for name in order]
+    (check,) = hub.checks.values()
+    assert check["conclusion"] == "failure"
+    (body,) = hub.bodies()
+    assert "sway: FAIL" in body
+    assert ("give each a key" in said[1]) == (order[1] == "pass")
+
+
 def test_a_check_that_failed_after_its_effect_is_not_made_twice(at, post, hub):
     at(SWAY_CHECK="true", SWAY_COMMENT="false")
     hub.faults.append(Fault("POST", "/check-runs", after=True))
