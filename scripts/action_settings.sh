@@ -152,7 +152,11 @@ place_baseline() { # reports to compare with; from the workspace only as the bas
   [[ $path == /* ]] || path=$workspace/$path
   place=$(realpath -m -- "$path")
   path=$(realpath -ms -- "$path")
-  if [ -n "${SWAY_BASE_SHA:-}" ] && { inside "$path" "$workspace" || inside "$place" "$workspace"; }; then
+  local mine=no
+  if inside "$path" "$workspace" || inside "$place" "$workspace"; then mine=yes; fi
+  if [ "$mine$GITHUB_EVENT_NAME" = yesworkflow_run ]; then
+    fail "baseline: under workflow_run a file of the workspace may be the pull request's own; give one from elsewhere"
+  elif [ "$mine" = yes ] && [ -n "${SWAY_BASE_SHA:-}" ]; then
     from_base_branch "$(realpath -ms --relative-to "$workspace" -- "$path")"
   elif [ -d "$place" ]; then
     collect "$place" "$folder/baseline"

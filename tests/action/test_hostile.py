@@ -225,6 +225,14 @@ def test_without_the_base_branchs_history_a_baseline_in_the_workspace_is_refused
     assert "fetch-depth: 0" in ran.printed
 
 
+def test_where_no_event_names_the_base_branch_the_workspace_is_no_place_for_a_baseline(job):
+    job.event_name, job.event = "workflow_run", events.workflow_run()
+    (job.workspace / "mine.json").write_text("{}")
+    ran = job.run(baseline="mine.json", unsafe_privileged_event="true")
+    assert ran.code == 2
+    assert not job.calls("gate")
+
+
 def test_a_link_to_the_pull_requests_report_is_not_outside(job):
     job.event = events.pull_request(base=committed(job, "{}"))
     outside = job.workspace.parent / "outside.json"
