@@ -30,22 +30,27 @@ _SAID = {
     Verdict.FAIL: "The adapter failed.",
     Verdict.ERROR: "No verdict is possible.",
 }
+FOREIGN = " So says a job that the pull request controls."
 
 
-def show(client: Client, sha: str, outcome: Outcome, texts: Sequence[str], *, key: str, mark: str) -> str:
+def show(
+    client: Client, sha: str, outcome: Outcome, texts: Sequence[str], *, key: str, mark: str, foreign: bool = False
+) -> str:
     """Put the verdict beside the commit; `check` or `status`, whichever was allowed.
 
-    `texts` are what it says, richest first; `mark` tells the reports of one run apart.
+    `texts` are what it says, richest first; `mark` tells the reports of one run apart. `foreign`: a job of
+    the pull request made the report, which is said in the title, as nothing else is seen beside the commit.
 
     Raises:
         Refused: neither is allowed.
         Unclear: GitHub did not answer.
     """
-    text = next((t for t in texts if length(t) <= LONGEST_TEXT), "")
+    title = _SAID[outcome.verdict] + (FOREIGN if foreign else "")
+    told = {"title": title, "summary": next((t for t in texts if length(t) <= LONGEST_TEXT), "")}
     try:
         for turn in range(TRIES):
             try:
-                _check(client, sha, outcome, text, key, mark)
+                _check(client, sha, outcome, told, key, mark)
                 return "check"
             except Unclear as fault:
                 if turn + 1 == TRIES or not client.wait(turn, fault.wait):
@@ -53,7 +58,7 @@ def show(client: Client, sha: str, outcome: Outcome, texts: Sequence[str], *, ke
     except Refused as fault:
         if fault.status not in (403, 404):
             raise
-    _status(client, sha, outcome, key)
+    _status(client, sha, outcome, title, key)
     return "status"
 
 
@@ -77,7 +82,7 @@ def _note(spec: str, row: Row) -> dict[str, Any]:
     }
 
 
-def _check(client: Client, sha: str, outcome: Outcome, text: str, key: str, mark: str) -> None:
+def _check(client: Client, sha: str, outcome: Outcome, told: dict[str, Any], key: str, mark: str) -> None:
     """Create the check run, or bring that of an earlier try up to date, then add what notes are left."""
     commit = client.repository.get_commit(sha)
     name, known = _name(key), f"{client.settings.run_id}.{client.settings.attempt} {mark}"
@@ -85,7 +90,7 @@ def _check(client: Client, sha: str, outcome: Outcome, text: str, key: str, mark
     conclusion = "success" if outcome.passed else "failure"
     if outcome.exit is Exit.PASS and not outcome.passed:
         conclusion = "neutral"
-    title, notes = _SAID[outcome.verdict], notes_of(outcome)
+    notes = notes_of(outcome)
     parts = [notes[i : i + MOST_NOTES] for i in range(0, len(notes), MOST_NOTES)] or [[]]
     same = [run for run in ours if run.external_id == known]
     done: dict[str, Any] = {"status": "completed", "conclusion": conclusion}
@@ -93,21 +98,21 @@ def _check(client: Client, sha: str, outcome: Outcome, text: str, key: str, mark
         run: CheckRun = min(same, key=lambda found: found.id)
         if run.conclusion == "failure" != conclusion:  # of another job of this run, under the same key
             return
-        client.again(lambda: run.edit(output={"title": title, "summary": text}, **done))
+        client.again(lambda: run.edit(output=told, **done))
         return
     create = client.repository.create_check_run
-    first: dict[str, Any] = {"title": title, "summary": text, "annotations": parts[0]}
+    first = {**told, "annotations": parts[0]}
     run = client.once(lambda: create(name, sha, external_id=known, output=first, **done))
     for part in parts[1:]:
-        more = {"title": title, "summary": text, "annotations": part}
+        more = {**told, "annotations": part}
         client.once(lambda more=more: run.edit(output=more))  # type: ignore[misc]
 
 
-def _status(client: Client, sha: str, outcome: Outcome, key: str) -> None:
+def _status(client: Client, sha: str, outcome: Outcome, title: str, key: str) -> None:
     """A commit status, which a later one of the same context replaces."""
     state = "success" if outcome.exit is Exit.PASS else "failure" if outcome.exit is Exit.GATE_FAILED else "error"
     commit = client.repository.get_commit(sha)
-    said, url = _SAID[outcome.verdict][:LONGEST_STATUS], client.settings.run_url
+    said, url = title[:LONGEST_STATUS], client.settings.run_url
     client.again(lambda: commit.create_status(state, target_url=url, description=said, context=_name(key)))
 
 

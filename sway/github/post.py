@@ -85,7 +85,8 @@ class Post:
         from sway.github.checks import show
 
         texts = bodies(self.outcome, self.place(), LONGEST)
-        told = show(client, self.occasion.sha, self.outcome, texts, key=self.place().key, mark=self.mark.split()[2])
+        o, mark = self.occasion, self.mark.split()[2]
+        told = show(client, o.sha, self.outcome, texts, key=self.place().key, mark=mark, foreign=o.foreign)
         say(f"Told beside the commit, as a {told}.")
 
 

@@ -399,6 +399,14 @@ def test_where_a_check_is_not_allowed_a_status_is_set(at, post, hub, name):
     assert status["context"] == "sway (small)"
 
 
+@pytest.mark.parametrize(("event", "foreign"), [("pull_request", False), ("workflow_run", True)])
+def test_a_checks_title_says_whose_word_it_is(at, post, hub, event, foreign):
+    at(event, SWAY_CHECK="true", SWAY_COMMENT="false")
+    assert post("post", "--report", DATA / "pass.json")[0] == 0
+    (check,) = hub.checks.values()
+    assert ("the pull request controls" in check["output"]["title"]) == foreign
+
+
 @pytest.mark.parametrize("order", [("fail", "pass"), ("pass", "fail")])
 def test_two_jobs_of_a_run_under_one_key_leave_the_graver_word(at, post, hub, order):
     at(SWAY_CHECK="true", SWAY_SPEC_PATH="sway.yaml")
