@@ -15,13 +15,14 @@ import torch
 from sway.backends.adapter import Adapter, check_effect, check_finite, read_adapter
 from sway.backends.files import base_folder, content_digest
 from sway.backends.hf.batch import batches, run_halving
-from sway.backends.hf.check import WORKSPACE, can_write, check_reading, check_rows, make_deterministic
+from sway.backends.hf.check import WORKSPACE, can_pack, can_write, check_reading, check_rows, make_deterministic
 from sway.backends.hf.generate import Line, Writer
+from sway.backends.hf.intake import Ask, Row, Rows, packs
 from sway.backends.hf.load import Loaded, end_tokens, load, set_threads, token_limit
 from sway.backends.hf.lora import Views
 from sway.backends.hf.plan import Plan
 from sway.backends.hf.runner import Runner
-from sway.backends.hf.score import Ask, Row, Rows, Scorer
+from sway.backends.hf.score import Scorer
 from sway.backends.hf.spent import Spent
 from sway.backends.hf.text import Text
 from sway.backends.interface import Answered, Identity
@@ -63,6 +64,7 @@ class HFBackend(Scores):
         self._spent = Spent([runner.cost for runner in self.runners])
         sample = self.text.prompt(_SAMPLE)
         for runner in self.runners:
+            runner.packs = can_pack(runner, sample, loaded[0].dtype)
             check_reading(runner, sample, loaded[0].dtype)
         self.exact = check_rows(tuned, sample, loaded[0].dtype)
         self.writes = can_write(tuned, sample, loaded[0].dtype)
@@ -145,7 +147,7 @@ class HFBackend(Scores):
                 self._enter(request, rows, lines)
             except RequestError as error:
                 yield Answered(request, Failure(str(error)))
-        rows.add_bases(self.scorer)
+        rows.add_bases({ids: len(known) for ids, known in self.scorer.supports.items()})
         yield from self._score(rows)
         yield from self._write(lines)
 
@@ -195,7 +197,8 @@ class HFBackend(Scores):
             rows.add(request.view, ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k))
         else:
             ids, first = self._scored(request)
-            rows.add(request.view, ids[:-1], Ask(request, range(first - 1, len(ids) - 1), ids[first:]))
+            cuts = (first,) if isinstance(request, SpanLogprob) else ()
+            rows.add(request.view, ids[:-1], Ask(request, range(first - 1, len(ids) - 1), ids[first:]), cuts)
 
     def _scored(self, request: Request[Any]) -> tuple[tuple[int, ...], int]:
         if isinstance(request, SpanLogprob):
@@ -208,9 +211,13 @@ class HFBackend(Scores):
 
     def _score(self, rows: Rows) -> Iterator[Answered]:
         tokens = _TOKENS.get(self.device.type, 4096)
-        for batch in batches(rows.all, lambda row: row.view, lambda row: self._side(row.view), tokens):
-            run = partial(self.scorer.run, self.runners[self._side(batch[0].view)])
-            yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
+        for side in sorted({self._side(row.view) for row in rows.all}):
+            runner = self.runners[side]
+            same = [row for row in rows.all if self._side(row.view) == side]
+            cut = packs(same, tokens) if runner.packs else batches(same, lambda row: row.view, lambda _: 0, tokens)
+            for batch in cut:
+                run = partial(self.scorer.run, runner)
+                yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
 
     def _write(self, lines: Sequence[Line]) -> Iterator[Answered]:
         tokens = 4 * _TOKENS.get(self.device.type, 4096)

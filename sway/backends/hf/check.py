@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from sway.backends.hf.generate import Line, State
-from sway.backends.hf.plan import clip
+from sway.backends.hf.intake import Row
+from sway.backends.hf.packed import Unpackable
+from sway.backends.hf.passes import packed, states
 from sway.backends.hf.runner import Runner
 from sway.backends.hf.text import Ids
 from sway.core.errors import BackendError
@@ -54,6 +56,26 @@ def check_rows(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
 
 
 @torch.inference_mode()
+def can_pack(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
+    """Whether sequences in one long row, one of them cut, have the model's own logits."""
+    ids = ids[:12]
+    rows = [Row(BASE, ids[1:]), Row(BASE, ids, (5,)), Row(BASE, ids[: len(ids) // 2])]
+    if len(ids) < 6:
+        return False
+    try:
+        found = packed(runner, rows)
+    except (Unpackable, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, IndexError):
+        return False
+    for row, places in zip(rows, found.places, strict=True):
+        own = torch.log_softmax(runner.own_logits(torch.tensor([row.ids], device=runner.device)), -1)[0]
+        picked, _ = found.only(list(places))
+        read = torch.log_softmax(runner.logits(picked, [])[: len(places)], -1)
+        if not _gap(own, read) <= _TOLERANCE.get(dtype, 0.5) and torch.isfinite(own).any():
+            return False
+    return True
+
+
+@torch.inference_mode()
 def can_write(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
     """Whether two steps from a prompt padded on the left, the second with the cache, give the model's own logits."""
     ids = ids[:12]
@@ -81,11 +103,9 @@ def _gap(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def _last(runner: Runner, rows: Sequence[Ids], views: list[View]) -> torch.Tensor:
     """Log-probabilities (rows, V) after each row."""
-    groups = runner.groups(views)
-    states = runner.score(runner.padded(rows, 16), groups)
-    picked = torch.stack([states[i, len(ids) - 1] for i, ids in enumerate(rows)])
-    logits = runner.logits(picked, clip(groups, 0, len(rows), range(len(rows) + 1)))
-    return torch.log_softmax(logits, -1)[: len(rows)]
+    found = states(runner, [Row(view, ids, (4,)) for view, ids in zip(views, rows, strict=True)])
+    picked, groups = found.only([places[-1] for places in found.places])
+    return torch.log_softmax(runner.logits(picked, groups), -1)[: len(rows)]
 
 
 def make_deterministic(seed: int, device: torch.device, exact: bool) -> DeterminismReport:
