@@ -61,13 +61,18 @@ class EmbeddingParams(Params):
 
 @dataclass(frozen=True)
 class Context:
-    """What a suite knows beyond a probe's own parameters. Paths are absolute."""
+    """What a suite knows beyond a probe's own parameters. Paths are absolute.
+
+    `statistic_only` is set where a null stands in for the adapter: nothing but `raw` is read then, and a probe may
+    leave out every question that it does not need for that.
+    """
 
     sections: tuple[Section, ...] = ()
     controls: tuple[Section, ...] = ()
     adapter: Path | None = None
     seed: int = 0
     top_k: int = 256
+    statistic_only: bool = False
 
 
 Asking = Generator[Sequence[Request[Any]], Answers, Measurement]

@@ -89,9 +89,11 @@ class _Lifts:
 def paraphrase_invariance(params: Params, context: Context) -> Asking:
     """Ask both models to score every answer after every wording of its question."""
     controls = controls_of(SectionKind.INSTRUCTION, context.controls)
-    asked = [q for c in params.cases for p in (c.prompt, *c.paraphrases) for q in both(Chat.ask(p), c.gold)]
-    got = yield [*asked, *(q for s in controls for q in questions(s))]
+    wordings = [(c, p) for c in params.cases for p in (c.prompt, *c.paraphrases * (not context.statistic_only))]
+    got = yield [q for c, p in wordings for q in both(Chat.ask(p), c.gold)] + [q for s in controls for q in questions(s)]
     general = max(fmean(found := [lifted(s, got).lift for s in controls]), 0.0)
+    if context.statistic_only:
+        return Measurement(fmean(levels(Chat.ask(c.prompt), c.gold, got).lift - general for c in params.cases))
     lifts = []
     for case in params.cases:
         own, *others = (levels(Chat.ask(p), case.gold, got) for p in (case.prompt, *case.paraphrases))
