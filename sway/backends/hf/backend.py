@@ -16,7 +16,8 @@ from sway.backends.adapter import Adapter, check_effect, check_finite, read_adap
 from sway.backends.files import base_folder, content_digest
 from sway.backends.hf.batch import batches, run_halving
 from sway.backends.hf.check import WORKSPACE, can_pack, can_write, check_reading, check_rows, make_deterministic
-from sway.backends.hf.generate import Line, Writer
+from sway.backends.hf.decode import Held, lists
+from sway.backends.hf.generate import Line, State, Writer
 from sway.backends.hf.intake import Ask, Row, Rows, packs
 from sway.backends.hf.load import Loaded, end_tokens, load, set_threads, token_limit
 from sway.backends.hf.lora import Views
@@ -214,16 +215,21 @@ class HFBackend(Scores):
         for side in sorted({self._side(row.view) for row in rows.all}):
             runner = self.runners[side]
             same = [row for row in rows.all if self._side(row.view) == side]
-            cut = packs(same, tokens) if runner.packs else batches(same, lambda row: row.view, lambda _: 0, tokens)
+            cut = packs(same, tokens) if runner.packs else batches(same, lambda row: row.view, tokens)
             for batch in cut:
                 run = partial(self.scorer.run, runner)
                 yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
 
     def _write(self, lines: Sequence[Line]) -> Iterator[Answered]:
-        tokens = 4 * _TOKENS.get(self.device.type, 4096)
-        for batch in batches(lines, lambda n: n.request.view, lambda n: self._side(n.request.view), tokens):
-            writer = Writer(self.runners[self._side(batch[0].request.view)], self.text, self.ends)
-            yield from self._timed(writer.run, batch, _line_failed, [line.request.view for line in batch])
+        tokens = _TOKENS.get(self.device.type, 4096)
+        for side in sorted({self._side(line.request.view) for line in lines}):
+            runner = self.runners[side]
+            start = partial(Held.start, tokens=tokens) if runner.packs else State.start
+            same = [line for line in lines if self._side(line.request.view) == side]
+            cut = lists(same, 4 * tokens) if runner.packs else batches(same, lambda n: n.request.view, 4 * tokens)
+            for batch in cut:
+                writer = Writer(runner, self.text, self.ends, start)
+                yield from self._timed(writer.run, batch, _line_failed, [line.request.view for line in batch])
 
     def _timed(
         self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found], views: list[View]

@@ -26,15 +26,13 @@ S = TypeVar("S", bound=Sized)
 R = TypeVar("R")
 
 
-def batches(
-    items: Sequence[S], view_of: Callable[[S], View], side: Callable[[S], int], tokens: int
-) -> Iterator[list[S]]:
-    """Batches in a canonical order: by `side` (which model), width, and view, the base first.
+def batches(items: Sequence[S], view_of: Callable[[S], View], tokens: int) -> Iterator[list[S]]:
+    """Batches in a canonical order: by width, and view, the base first.
 
     A batch has at most `MAX_ROWS` rows and about `tokens` tokens, and at least one row.
     """
-    ordered = sorted(items, key=lambda item: (side(item), item.width, view_of(item).key))
-    for (_, width), same in groupby(ordered, key=lambda item: (side(item), item.width)):
+    ordered = sorted(items, key=lambda item: (item.width, view_of(item).key))
+    for width, same in groupby(ordered, key=lambda item: item.width):
         found = list(same)
         rows = max(1, min(MAX_ROWS, tokens // width))
         yield from _cut(found, rows, view_of)

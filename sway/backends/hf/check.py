@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sway.backends.hf.generate import Line, State
+from sway.backends.hf.decode import Held
+from sway.backends.hf.generate import Line, Lines, State
 from sway.backends.hf.intake import Row
 from sway.backends.hf.packed import Unpackable
 from sway.backends.hf.passes import packed, states
@@ -81,9 +82,9 @@ def can_write(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
     ids = ids[:12]
     own = torch.log_softmax(runner.own_logits(torch.tensor([ids], device=runner.device)), -1)[0]
     line = Line(Generation(BASE, ""), ids[:-1])
-    state = State.start(runner, [line])
     read = []
     try:
+        state: Lines = Held.start(runner, [line], len(ids)) if runner.packs else State.start(runner, [line])
         for _ in range(2):
             for logits in state.step(runner):
                 read.append(torch.log_softmax(logits[0], -1))

@@ -38,13 +38,17 @@ def packed(runner: Runner, rows: Sequence[Row]) -> States:
     """All rows as one, with what they share once."""
     pieces = Pieces()
     ends = [pieces.add(row.view, row.ids, row.cuts) for row in rows]
-    groups = runner.groups([p.view for p in pieces.all], [len(p.ids) for p in pieces.all])
-    filling = max(0, MIN_ROWS - pieces.tokens)
-    ids = [i for piece in pieces.all for i in piece.ids] + [runner.pad] * filling
-    places = [i for piece in pieces.all for i in range(piece.start, piece.stop)] + [0] * filling
     layout = Sequences.of(pieces.all, runner.device)
-    found = runner.long(ids, places, layout, groups, len(pieces.all))
-    return States(found, groups, [end.places() for end in ends])
+    groups = runner.groups([p.view for p in pieces.all], [len(p.ids) for p in pieces.all])
+    return States(long(runner, pieces, layout, groups), groups, [end.places() for end in ends])
+
+
+def long(runner: Runner, pieces: Pieces, layout: Sequences, groups: list[Group]) -> torch.Tensor:
+    """The hidden states (n, H) of all pieces, with filling up to the fewest rows that a product may have."""
+    filling = [0] * max(0, MIN_ROWS - pieces.tokens)
+    ids = [i for piece in pieces.all for i in piece.ids]
+    places = [i for piece in pieces.all for i in range(piece.start, piece.stop)]
+    return runner.long([*ids, *filling], [*places, *filling], layout, groups, len(pieces.all))
 
 
 def padded(runner: Runner, rows: Sequence[Row]) -> States:
