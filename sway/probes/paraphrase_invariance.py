@@ -89,8 +89,9 @@ class _Lifts:
 def paraphrase_invariance(params: Params, context: Context) -> Asking:
     """Ask both models to score every answer after every wording of its question."""
     controls = controls_of(SectionKind.INSTRUCTION, context.controls)
+    asked = [q for s in controls for q in questions(s)]
     wordings = [(c, p) for c in params.cases for p in (c.prompt, *c.paraphrases * (not context.statistic_only))]
-    got = yield [q for c, p in wordings for q in both(Chat.ask(p), c.gold)] + [q for s in controls for q in questions(s)]
+    got = yield asked + [q for c, p in wordings for q in both(Chat.ask(p), c.gold)]
     general = max(fmean(found := [lifted(s, got).lift for s in controls]), 0.0)
     if context.statistic_only:
         return Measurement(fmean(levels(Chat.ask(c.prompt), c.gold, got).lift - general for c in params.cases))
@@ -111,7 +112,7 @@ def paraphrase_invariance(params: Params, context: Context) -> Asking:
         checks=_checks(params, ratio),
         base_value=fmean(x.own.base for x in lifts),
         tuned_value=fmean(x.own.tuned for x in lifts),
-        note="no ratio without a verbatim lift" if ratio is None else f"generalization ratio {ratio}",
+        note=f"generalization ratio {ratio}" if ratio else "no ratio without a verbatim lift",
         evidence={**_evidence(params, lifts, ratio), "general_lift": brief(fmean(found))},
     )
 
@@ -146,5 +147,4 @@ def _evidence(params: Params, lifts: list[_Lifts], ratio: Ratio | None) -> dict[
 def _row(found: _Lifts, memorize: bool) -> dict[str, Any]:
     case, telling = found.case, found.telling(memorize)
     texts = {"prompt": clip(case.prompt), "paraphrase": clip(telling), "gold": clip(case.gold)}
-    lifts = [brief(x) for x in found.others[:8]]
-    return {**texts, "verbatim_lift": brief(found.verbatim), "paraphrase_lifts": lifts}
+    return {**texts, "verbatim_lift": brief(found.verbatim), "paraphrase_lifts": [*map(brief, found.others[:8])]}

@@ -75,7 +75,7 @@ class _Margin:
 )
 def preference_flip(params: Params, context: Context) -> Asking:
     """Ask both models to score both answers of every triple."""
-    triples = params.triples or [p for s in context.sections for p in s.preferences]
+    triples: Sequence[Preference] = params.triples or [p for s in context.sections for p in s.preferences]
     if not triples:
         raise SkipProbe("there are no preferences to judge", "add triples: to the probe, or preference sections")
     got = yield of_triples(triples, base_only=context.statistic_only)

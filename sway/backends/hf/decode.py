@@ -6,7 +6,7 @@ the others' lengths, so that what it writes does not depend on its batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -28,13 +28,13 @@ def _up(tokens: int) -> int:
     return -(-tokens // _STEP) * _STEP
 
 
-def lists(lines: Sequence[Line], tokens: int) -> Iterator[list[Line]]:
-    """Lines to write together: by view and length, at most `_MOST`, with about `tokens` tokens held at the end."""
+def lists(lines: Sequence[Line], tokens: Callable[[], int]) -> Iterator[list[Line]]:
+    """Lines to write together: by view and length, at most `_MOST`, with about `tokens()` tokens held at the end."""
     found: list[Line] = []
     held = 0
     for line in sorted(lines, key=lambda line: (line.request.view.key, len(line.ids), line.ids)):
         cost = _up(len(line.ids) + line.request.max_new_tokens)
-        if found and (len(found) >= _MOST or held + cost > tokens):
+        if found and (len(found) >= _MOST or held + cost > tokens()):
             yield found
             found, held = [], 0
         found.append(line)
@@ -106,9 +106,11 @@ class Held:
         out = q.new_zeros(q.shape[0], q.shape[1], v.shape[-1])
         for low, high, size in self.runs:
             heads = (high - low, k.shape[1], q.shape[1] // k.shape[1], q.shape[2])
+            keys, values = (held[low:high, :, :size] for held in layer)
             found = scaled_dot_product_attention(
                 q[low:high].reshape(heads),
-                *(held[low:high, :, :size] for held in layer),
+                keys,
+                values,
                 attn_mask=self._seen(low, high, size, how.window),
                 scale=how.scale,
             )

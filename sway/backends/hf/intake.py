@@ -5,14 +5,18 @@ A row is cut where its question says, never where its company does, so that its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
-from sway.backends.hf.text import Ids
-from sway.core.requests import Request
+from sway.backends.hf.text import Ids, Text
+from sway.core.errors import RequestError
+from sway.core.requests import After, Generation, NextToken, Request, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, View
 
 LEAST_OPENING = 4
+BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,29 @@ class Row:
     def width(self) -> int:
         """The padded length: a function of the row alone, so that its numbers are too."""
         return bucket(len(self.ids))
+
+
+def line_of(text: Text, request: Generation) -> Ids:
+    """The prompt that a request continues. Raises `RequestError` if it cannot be."""
+    ids = text.prompt(request.prompt)
+    text.check_length(len(ids) + request.max_new_tokens)
+    return ids
+
+
+def row_of(text: Text, request: Request[Any]) -> tuple[Ids, Ask, tuple[int, ...]]:
+    """The ids that a request scores, what it asks of them, and where they are cut. Raises `RequestError`."""
+    if isinstance(request, NextToken):
+        ids = text.prompt(request.prompt)
+        # Prompts after other text share its opening with those after more of it.
+        cuts = range(BLOCK, len(ids), BLOCK) if isinstance(request.prompt, After) else ()
+        return ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k), tuple(cuts)
+    if isinstance(request, SpanLogprob):
+        ids, first = text.span(request.prompt, request.completion)
+        return ids[:-1], Ask(request, range(first - 1, len(ids) - 1), ids[first:]), (first,)
+    if isinstance(request, RollingLogprob):
+        ids = text.rolling(request.text)
+        return ids[:-1], Ask(request, range(len(ids) - 1), ids[1:]), ()
+    raise RequestError(f"{type(request).__name__} is not a question that this backend answers")
 
 
 def bucket(tokens: int) -> int:
@@ -136,11 +163,11 @@ class Pieces:
 
 def _spans(length: int, cuts: Sequence[int]) -> Iterator[tuple[int, int]]:
     edges = [0, *cuts, length]
-    return zip(edges[:-1], edges[1:], strict=True)
+    return pairwise(edges)
 
 
-def packs(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
-    """Rows in a canonical order, by view, the base first, and ids, in lists of about `tokens` tokens.
+def packs(rows: Sequence[Row], tokens: Callable[[], int]) -> Iterator[list[Row]]:
+    """Rows in a canonical order, by view, the base first, and ids, in lists of about `tokens()` tokens.
 
     Cut between views where that leaves more than half, since equal groups share a product.
     """
@@ -148,8 +175,8 @@ def packs(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
     costs = [_added(row, before) for row, before in zip(ordered, [None, *ordered], strict=False)]
     low = 0
     while low < len(ordered):
-        high, total = low + 1, len(ordered[low].ids)
-        while high < len(ordered) and total + costs[high] <= tokens:
+        high, total, most = low + 1, len(ordered[low].ids), tokens()
+        while high < len(ordered) and total + costs[high] <= most:
             total += costs[high]
             high += 1
         high = _between_views(ordered, low, high)

@@ -130,8 +130,10 @@ class Flock:
             return None
         device = self.queries.device
         query, key = torch.arange(size, device=device), torch.arange(most, device=device)
-        back = self.past.view(-1, 1, 1) + query.view(1, -1, 1) - torch.where(
-            key < room, key, key - room + self.past.view(-1, 1, 1)
+        back = (
+            self.past.view(-1, 1, 1)
+            + query.view(1, -1, 1)
+            - torch.where(key < room, key, key - room + self.past.view(-1, 1, 1))
         )
         seen = (back >= 0) & ((key >= room) | (key < self.past.view(-1, 1, 1)))
         if window is not None:

@@ -125,7 +125,7 @@ class Runner:
         rows = np.array([row for row, _ in pairs])
         logprobs, greedy, finite = np.zeros(len(pairs)), *np.zeros((2, len(pairs)), dtype=bool)
         for low, high in chunks(len(hidden)):
-            here = np.flatnonzero((rows >= low) & (rows < high))
+            here = np.flatnonzero((rows >= low) & (rows < high)).tolist()
             reading = Reading.of(self.logits(hidden[low:high], within(groups, low, high)))
             at, ids = torch.tensor([(pairs[i][0] - low, pairs[i][1]) for i in here], device=hidden.device).unbind(1)
             scored, likeliest = reading.pairs(at, ids)

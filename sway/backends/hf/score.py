@@ -29,6 +29,11 @@ class Scorer:
     text: Text
     supports: dict[Ids, NDArray[np.int64]] = field(default_factory=dict)
 
+    def learn(self, prompt: Ids, likeliest: NDArray[np.int64]) -> None:
+        """Take note of a prompt's support, unless as much of it is known."""
+        if len(likeliest) > len(self.supports.get(prompt, ())):
+            self.supports[prompt] = likeliest
+
     @torch.inference_mode()
     def run(self, runner: Runner, rows: Sequence[Row]) -> list[tuple[Request[object], Answer | Failure]]:
         """The answers to everything asked of `rows`, neighbors sharing views."""
@@ -66,9 +71,11 @@ class Scorer:
 
     def _dists(self, runner: Runner, found: States, spots: Sequence[_Spot]) -> dict[int, Answer | Failure]:
         """Distributions of the next token, by spot. The base's come first, since the others need their support."""
-        slots = _slots(spots)
-        picked, groups = found.only(list(slots)) if slots else (None, [])
         answers: dict[int, Answer | Failure] = {}
+        if not spots:
+            return answers
+        slots = _slots(spots)
+        picked, groups = found.only(list(slots))
         for low, high in chunks(len(slots)):
             reading = Reading.of(runner.logits(picked[low:high], within(groups, low, high)))
             here = [(slots[s.places[0]] - low, s) for s in spots if low <= slots[s.places[0]] < high]
@@ -81,7 +88,7 @@ class Scorer:
         spots = [(i, s) for i, s in spots if finite[i]]
         for i, s in spots:
             if s.row.view.is_base and s.ask.top_k > len(self.supports.get(s.row.ids, ())):
-                self.supports[s.row.ids] = support(reading.logits[i], s.ask.top_k).cpu().numpy()
+                self.learn(s.row.ids, support(reading.logits[i], s.ask.top_k).cpu().numpy())
         for top_k in sorted({s.ask.top_k for _, s in spots}):
             asked = [(i, s) for i, s in spots if s.ask.top_k == top_k and s.ask.request is not None]
             known = [(i, s) for i, s in asked if s.row.ids in self.supports]

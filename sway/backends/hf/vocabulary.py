@@ -76,9 +76,7 @@ def _chunks(rows: int) -> list[tuple[int, int]]:
     return list(zip(edges, [*edges[1:], rows], strict=True))
 
 
-def _by_block(
-    pairs: Sequence[tuple[int, int]], chunks: Sequence[tuple[int, int]]
-) -> dict[tuple[int, int], list[int]]:
+def _by_block(pairs: Sequence[tuple[int, int]], chunks: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[int]]:
     """The pairs whose logits each block holds, by the block's number in the vocabulary and of its chunk."""
     starts = np.array([low for low, _ in chunks])
     numbers = np.searchsorted(starts, [state for state, _ in pairs], side="right") - 1
