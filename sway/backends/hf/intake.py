@@ -12,7 +12,7 @@ from typing import Any
 
 from sway.backends.hf.text import Ids, Text
 from sway.core.errors import RequestError
-from sway.core.requests import After, Generation, NextToken, Request, RollingLogprob, SpanLogprob
+from sway.core.requests import Generation, NextToken, Request, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, View
 
 LEAST_OPENING = 4
@@ -58,8 +58,9 @@ def row_of(text: Text, request: Request[Any]) -> tuple[Ids, Ask, tuple[int, ...]
     """The ids that a request scores, what it asks of them, and where they are cut. Raises `RequestError`."""
     if isinstance(request, NextToken):
         ids = text.prompt(request.prompt)
-        # Prompts after other text share its opening with those after more of it.
-        cuts = range(BLOCK, len(ids), BLOCK) if isinstance(request.prompt, After) else ()
+        # Prompts after other text share its opening with those after more of it. Where to cut is up to the ids alone:
+        # whoever asks for them, the base finds the same tokens likeliest.
+        cuts = range(BLOCK, len(ids), BLOCK) if len(ids) > 2 * BLOCK else ()
         return ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k), tuple(cuts)
     if isinstance(request, SpanLogprob):
         ids, first = text.span(request.prompt, request.completion)

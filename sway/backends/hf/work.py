@@ -72,9 +72,18 @@ class Work:
         cost = Cost(time.perf_counter() - start, time.process_time() - cpu, spent.forward_passes - passes)
         kind: Literal["score", "write"] = "write" if isinstance(batch[0], Line) else "score"
         spent.add(kind, views, max(item.width for item in batch), cost, spent.tokens - tokens)
-        share = cost.share(max(len(found), 1))
+        tokens_of = {request: count for item in batch for request, count in _tokens(item)}
+        total = sum(tokens_of[request] for request, _ in found)
         for request, answer in found:
-            yield Answered(request, answer, share)
+            yield Answered(request, answer, cost.share(total / tokens_of[request]))
+
+
+def _tokens(item: Row | Line) -> list[tuple[Request[Any], float]]:
+    """How many tokens each request of a row or line stands for, when a batch's cost is split."""
+    if isinstance(item, Line):
+        return [(item.request, len(item.ids) + len(item.written))]
+    asked = [ask.request for ask in item.asks if ask.request is not None]
+    return [(request, len(item.ids) / len(asked)) for request in asked]
 
 
 _NO_MEMORY = "it does not fit in memory, even alone"
