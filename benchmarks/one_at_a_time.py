@@ -11,14 +11,14 @@ import torch
 from sway.backends.adapter import read_adapter
 from sway.backends.hf.text import Text
 from sway.backends.nulls import null_update
-from sway.core.requests import Answer, Generation, NextToken, Request, RollingLogprob, SpanLogprob
-from sway.core.views import BASE, NullDraw, View
+from sway.core.requests import Answer, Generation, NextToken, Request, RollingLogprob, SpanLogprob, SpanScore, TokenDist
+from sway.core.views import NullDraw, View
 
 Factors = dict[str, tuple[torch.Tensor, torch.Tensor, float]]
 
 
 class OneAtATime:
-    """Answers one question after the other. The base's likeliest tokens of a prompt are kept, and so are nulls."""
+    """Answers one question after the other; nulls are drawn once."""
 
     def __init__(self, base: Path, adapter: Path, text: Text) -> None:
         from transformers import AutoModelForCausalLM
@@ -29,18 +29,17 @@ class OneAtATime:
         self.state: Factors = {}
         self.scale = 1.0
         self.factors: dict[NullDraw | None, Factors] = {}
-        self.supports: dict[tuple[int, ...], np.ndarray] = {}
         modules = dict(self.model.named_modules())
         for name in self.updates:
             modules[name].register_forward_hook(self._hook(name))
 
     @torch.inference_mode()
     def answer(self, request: Request[Any]) -> np.ndarray | str:
-        """Log-probabilities, or the text written."""
+        """Log-probabilities (of the next token, of all words), or the text written."""
         if isinstance(request, Generation):
             return self._write(request)
         if isinstance(request, NextToken):
-            return self._next(request)
+            return self._logprobs(request.view, self.text.prompt(request.prompt))[-1].numpy()
         if isinstance(request, SpanLogprob):
             ids, first = self.text.span(request.prompt, request.completion)
         else:
@@ -74,22 +73,17 @@ class OneAtATime:
         self._show(view)
         return torch.log_softmax(self.model(torch.tensor([ids])).logits[0].float(), -1)
 
-    def _next(self, request: NextToken) -> np.ndarray:
-        ids = self.text.prompt(request.prompt)
-        logprobs = self._logprobs(request.view, ids)[-1]
-        if request.view.is_base:
-            self.supports[ids] = logprobs.topk(request.top_k).indices.numpy()
-        elif ids not in self.supports:
-            self.supports[ids] = self._logprobs(BASE, ids)[-1].topk(request.top_k).indices.numpy()
-        return logprobs[torch.from_numpy(self.supports[ids])].numpy()
-
     def _write(self, request: Generation) -> str:
         if request.temperature > 0:
             raise ValueError("the reference writes greedily only")
         self._show(request.view)
         ids = torch.tensor([self.text.prompt(request.prompt)])
         made = self.model.generate(
-            input_ids=ids, max_new_tokens=request.max_new_tokens, do_sample=False, pad_token_id=0
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=request.max_new_tokens,
+            do_sample=False,
+            pad_token_id=0,
         )
         return self.text.decode(made[0, ids.shape[1] :].tolist())
 
@@ -98,4 +92,7 @@ def gap(batched: Answer, single: np.ndarray | str) -> float:
     """The largest difference of two answers, in nats; for texts, 0 where they are equal, else NaN."""
     if isinstance(single, str):
         return 0.0 if getattr(batched, "text", None) == single else float("nan")
-    return float(np.abs(np.asarray(getattr(batched, "logprobs")) - single).max())  # noqa: B009  # of either kind
+    if isinstance(batched, TokenDist):
+        single = single[batched.ids]
+    assert isinstance(batched, TokenDist | SpanScore)
+    return float(np.abs(batched.logprobs - single).max())

@@ -164,3 +164,14 @@ def test_a_product_s_rows_are_the_same_whatever_the_rows_and_threads(shape):
             assert torch.equal(torch.nn.functional.linear(x[:rows], weight), whole[:rows])
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("texts", [9, 14, 23])
+def test_rows_of_hundreds_of_tokens_leave_every_answer_as_it_is_alone(backend, texts):
+    words = " ".join(SENTENCES).split()
+    asked = [RollingLogprob(view, " ".join(words[i : i + 18])) for view in (BASE, TUNED) for i in range(texts)]
+    before = backend.stats()
+    together = ask(backend, *asked)
+    assert backend.stats().tokens - before.tokens > 600
+    for question, answer in zip(asked, together, strict=True):
+        assert same(ask(backend, question)[0], answer)

@@ -14,6 +14,7 @@ R = TypeVar("R")
 
 _TOKENS = {"cpu": 4096, "mps": 4096, "cuda": 32768}
 _LEAST = 64
+_HIDDEN = ("hidden_size", "n_embd", "d_model")
 _FIXED = 256 << 20
 """Bytes for what does not grow with the tokens: logits of a chunk, null adapters, the programs themselves."""
 
@@ -58,6 +59,11 @@ class Budget:
         return self.run(run, batch[:middle], failed) + self.run(run, batch[middle:], failed)
 
 
+def width_within(settings: Any) -> int:
+    """How many numbers a token is inside a block's perceptron, by the model's settings."""
+    return _setting(settings, ("intermediate_size", "n_inner", "ffn_dim"), 4 * _setting(settings, _HIDDEN, 4096))
+
+
 def _weight(model: Any) -> int:
     return sum(p.numel() * p.element_size() for p in model.parameters())
 
@@ -66,8 +72,7 @@ def _a_token(model: Any) -> tuple[int, int]:
     """Bytes that a token takes in a pass, and that its keys and values take, by the model's settings."""
     config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
     size = next(model.parameters()).element_size()
-    hidden = _setting(config, ("hidden_size", "n_embd", "d_model"), 4096)
-    wide = _setting(config, ("intermediate_size", "n_inner", "ffn_dim"), 4 * hidden)
+    hidden, wide = _setting(config, _HIDDEN, 4096), width_within(config)
     layers = _setting(config, ("num_hidden_layers", "n_layer", "num_layers"), 32)
     heads = _setting(config, ("num_attention_heads", "n_head"), 1)
     kept = _setting(config, ("num_key_value_heads",), heads)

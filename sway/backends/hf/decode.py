@@ -17,7 +17,7 @@ from sway.backends.hf.generate import Line
 from sway.backends.hf.intake import Piece, Pieces
 from sway.backends.hf.packed import How, Sequences
 from sway.backends.hf.passes import long
-from sway.backends.hf.plan import MIN_ROWS, Group, within
+from sway.backends.hf.plan import Group, within
 from sway.backends.hf.runner import Runner, chunks
 
 _STEP = 32
@@ -134,10 +134,9 @@ class Held:
             high = low + len(list(same))
             self.runs.append((low, high, size))
             low = high
-        filling = [0] * max(0, MIN_ROWS - len(lengths))
         ids = [line.written[-1] if line.written else runner.pad for line in self.lines]
         self._layer = 0
-        return runner.long([*ids, *filling], [*lengths, *filling], self, self.groups, len(self.lines))
+        return runner.long(ids, lengths, self, self.groups, len(self.lines))
 
 
 def _passes(lines: Sequence[Line], tokens: int) -> Iterator[list[Line]]:

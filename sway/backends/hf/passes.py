@@ -10,7 +10,7 @@ import torch
 
 from sway.backends.hf.intake import Pieces, Row
 from sway.backends.hf.packed import Sequences
-from sway.backends.hf.plan import MIN_ROWS, Group
+from sway.backends.hf.plan import Group
 from sway.backends.hf.runner import Runner
 
 
@@ -44,11 +44,10 @@ def packed(runner: Runner, rows: Sequence[Row]) -> States:
 
 
 def long(runner: Runner, pieces: Pieces, layout: Sequences, groups: list[Group]) -> torch.Tensor:
-    """The hidden states (n, H) of all pieces, with filling up to the fewest rows that a product may have."""
-    filling = [0] * max(0, MIN_ROWS - pieces.tokens)
+    """The hidden states (n, H) of all pieces, and of some filling."""
     ids = [i for piece in pieces.all for i in piece.ids]
     places = [i for piece in pieces.all for i in range(piece.start, piece.stop)]
-    return runner.long([*ids, *filling], [*places, *filling], layout, groups, len(pieces.all))
+    return runner.long(ids, places, layout, groups, len(pieces.all))
 
 
 def padded(runner: Runner, rows: Sequence[Row]) -> States:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from sway.backends.hf import vocabulary
+from sway.backends.hf.budget import width_within
 from sway.backends.hf.lora import Views
 from sway.backends.hf.packed import Layout, packed_attention
 from sway.backends.hf.plan import MIN_ROWS, Group, Plan, within
@@ -22,6 +23,8 @@ from sway.core.errors import BackendError
 from sway.core.views import View
 
 CHUNK = 128
+_VECTOR, _GRAIN = 64, 32768
+"""Numbers that one step of torch's loops takes at most, and the fewest for which it starts another thread."""
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Runner:
         self.device = next(self.model.parameters()).device
         config = self.model.config
         self.settings = config.get_text_config() if hasattr(config, "get_text_config") else config
+        self.wide = width_within(self.settings)
 
     def close(self) -> None:
         """Give the model its output layer back."""
@@ -91,8 +95,9 @@ class Runner:
     def long(
         self, ids: Sequence[int], places: Sequence[int], layout: Layout, groups: list[Group], sequences: int
     ) -> torch.Tensor:
-        """Hidden states (n, H) of one long row of tokens, at `places` in their sequences."""
-        row, where = (torch.tensor([each], dtype=torch.long, device=self.device) for each in (ids, places))
+        """Hidden states (m, H) of one long row of n tokens, at `places` in their sequences; beyond n is filling."""
+        filling = [0] * (even(len(ids), self.wide, torch.get_num_threads()) - len(ids))
+        row, where = (torch.tensor([[*each, *filling]], dtype=torch.long, device=self.device) for each in (ids, places))
         with packed_attention(self.model, layout):
             states, _ = self.hidden(row, groups, position_ids=where, use_cache=False)
         self.cost.rows += sequences
@@ -166,6 +171,21 @@ class Runner:
         table = [[*row, *[self.pad] * (width - len(row))] for row in rows]
         table += [[self.pad] * width] * (count - len(rows))
         return torch.tensor(table, dtype=torch.long, device=self.device)
+
+
+def even(tokens: int, wide: int, threads: int) -> int:
+    """So many tokens, or a few more: at least 16, of `wide` numbers each, such that threads share them evenly.
+
+    torch gives each thread an equal part of an activation, and computes what is left over at a part's end in another
+    way, to another last digit. With parts of whole vectors there is nothing left over.
+
+    >>> even(5, 1536, 2), even(343, 96, 2), even(343, 96, 1)
+    (16, 344, 344)
+    """
+    tokens = max(tokens, MIN_ROWS)
+    while tokens * wide % (_VECTOR * min(threads, -(-tokens * wide // _GRAIN))):
+        tokens += 1
+    return tokens
 
 
 def chunks(total: int) -> Iterator[tuple[int, int]]:
