@@ -70,7 +70,7 @@ class Plan:
 
     def task(self, entry: Entry, draw: NullDraw | None = None) -> Task:
         """One run of a probe, on the trained adapter or on a null."""
-        context = replace(self.context, statistic_only=draw is not None)
+        context = replace(self.context, null=draw is not None)
         return Task(entry.name, entry.probe.run(entry.params, context), draw)
 
 

@@ -78,8 +78,8 @@ def preference_flip(params: Params, context: Context) -> Asking:
     triples: Sequence[Preference] = params.triples or [p for s in context.sections for p in s.preferences]
     if not triples:
         raise SkipProbe("there are no preferences to judge", "add triples: to the probe, or preference sections")
-    got = yield of_triples(triples, base_only=context.statistic_only)
-    if context.statistic_only:
+    got = yield of_triples(triples, base_only=context.null)
+    if context.null:
         triples = telling(triples, got, params.min_triples_for_decision)
         got = yield of_triples(triples)
     margins = [_margin(t, got) for t in triples]

@@ -107,7 +107,7 @@ def test_a_null_that_is_asked_for_its_statistic_alone_has_the_same(kind, case):
                 REGISTRY[kind],
                 world(case, own),
                 params=case.get("params"),
-                context=replace(context, statistic_only=only),
+                context=replace(context, null=only),
                 draw=NullDraw(0, 1),
                 asked=asked,
             )
