@@ -8,6 +8,7 @@ import torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, MistralConfig, MistralForCausalLM
 
 from sway.backends.hf.budget import Budget
+from sway.backends.hf.runner import even
 from sway.core.requests import After, Failure, Generation, NextToken, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, TUNED, NullDraw, View
 from tests.backends.conftest import ALL_LINEAR, SENTENCES, ask, open_backend, save_tokenizer, sharpen
@@ -166,12 +167,17 @@ def test_a_product_s_rows_are_the_same_whatever_the_rows_and_threads(shape):
         torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("texts", [9, 14, 23])
-def test_rows_of_hundreds_of_tokens_leave_every_answer_as_it_is_alone(backend, texts):
-    words = " ".join(SENTENCES).split()
-    asked = [RollingLogprob(view, " ".join(words[i : i + 18])) for view in (BASE, TUNED) for i in range(texts)]
-    before = backend.stats()
-    together = ask(backend, *asked)
-    assert backend.stats().tokens - before.tokens > 600
-    for question, answer in zip(asked, together, strict=True):
-        assert same(ask(backend, question)[0], answer)
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("wide", [96, 1536, 100])
+def test_threads_share_a_long_row_so_that_no_activation_s_last_digit_moves(threads, wide):
+    x = 6 * torch.randn(1200, wide, generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        alone = torch.cat([torch.nn.functional.silu(x[i : i + 16]) for i in range(0, 1200, 16)])
+        for tokens in (1, 17, 101, 343, 345, 683, 1023, 1101):
+            full = even(tokens, wide, threads)
+            assert tokens <= full < max(tokens, 16) + 64 * threads
+            assert torch.equal(torch.nn.functional.silu(x[:full])[:tokens], alone[:tokens])
+    finally:
+        torch.set_num_threads(before)
