@@ -60,7 +60,8 @@ def check_rows(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
 def steady(wide: int, device: torch.device) -> bool:
     """Whether rows of products over `wide` numbers are the same, bit for bit, whether few or many share the product.
 
-    Tried on CPUs alone. Without MKL's strict mode threads split some products, such as those into a low rank, by their number of rows.
+    Tried on CPUs alone. Without MKL's strict mode threads split some products, such as those into a low rank, by
+    their number of rows.
     """
     if device.type != "cpu":
         return True
