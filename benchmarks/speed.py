@@ -110,11 +110,11 @@ class Bench:
         single = {request: reference.answer(request) for request in said}
         end = time.process_time()
         gaps = [gap(said[request], single[request]) for request in said]
-        unlike = sum(np.isnan(gaps))
+        unlike = int(np.isnan(gaps).sum())
         print(
             f"{what}: {end - start:.2f} s, {spent:.2f} s, {np.nanmax(gaps):.1e} nats, {unlike} texts differ", flush=True
         )
-        return Row(what, len(said), end - start, spent, float(np.nanmax(gaps)), int(unlike))
+        return Row(what, len(said), end - start, spent, float(np.nanmax(gaps)), unlike)
 
 
 def peak() -> float:
@@ -152,12 +152,10 @@ class Whole:
             took[batch.kind] += batch.cpu_seconds
             tokens[batch.kind] += batch.tokens
         rest = self.spent - sum(took.values())
-        rows = [
-            f"| scoring | {took['score']:.1f} | {tokens['score']} tokens |",
-            f"| writing | {took['write']:.1f} | {tokens['write']} tokens |",
-            f"| all else: probes, intervals, sentence embeddings, the judge | {rest:.1f} | |",
-        ]
-        return ["| work | CPU-s | |", "|---|---|---|", *rows]
+        names = {"score": "scoring", "write": "writing"}
+        rows = [f"| {name} | {took[kind]:.1f} | {tokens[kind]} tokens |" for kind, name in names.items()]
+        last = f"| all else: probes, intervals, sentence embeddings, the judge | {rest:.1f} | |"
+        return ["| work | CPU-s | |", "|---|---|---|", *rows, last]
 
 
 def suites(bench: Bench, count: int) -> tuple[Whole, list[Row]]:
@@ -171,12 +169,11 @@ def kinds(bench: Bench, count: int) -> list[Row]:
     """Single kinds of question."""
     eight = prompts(8)
     written = [Generation(view, text, 32) for view in (BASE, TUNED) for text in prompts(16)]
-    prefix = " ".join(prompts(9))
     return [
         bench.row("next token, 8 prompts of 16 tokens, base and tuned", next_tokens(eight, (BASE, TUNED))),
         bench.row("the same at 7 strengths", next_tokens(eight, SWEEP)),
         bench.row(f"the same with {count} nulls", next_tokens(eight, (*SWEEP, *nulls(count)))),
-        bench.row("16 completions of one prompt of 128 tokens", completions(16, prefix)),
+        bench.row("16 completions of one prompt of 128 tokens", completions(16, " ".join(prompts(9)))),
         bench.row("8 texts of 128 words, every token scored", prose_of(8)),
         bench.row("32 continuations of 32 tokens", written),
     ]
@@ -208,7 +205,7 @@ def measured(options: argparse.Namespace, home: Path) -> list[str]:
     rows += kinds(bench, options.nulls)
     rates = probing.rates(bench.backend, whole.batches, bench.layers)
     second = probing.second_adapter(bench.base, bench.adapter, bench.open)
-    memory = f"- Memory: {bench.loaded_peak:.2f} GB with the model loaded, {whole.peak:.2f} GB at most in the suite."
+    memory = f"Memory: {bench.loaded_peak:.2f} GB with the model loaded, {whole.peak:.2f} GB at most in the suite."
     slow = Bench(home, 30, options.threads)
     eight = prompts(8)
     deep = [
@@ -219,18 +216,9 @@ def measured(options: argparse.Namespace, home: Path) -> list[str]:
     busy = f"load {load:.1f} on {os.cpu_count()} cores" + (", so a busy machine" if load > 0.5 else "")
     said = f"CPU-seconds, fp32, {options.layers} layers, threads: {options.threads}; {busy}."
     said += f" The two paths differ by {worst:.1e} nats at most."
-    more = ["- " + line for line in (*probing.marginal(bench.batched), *rates, second)]
-    return [
-        said,
-        "",
-        *table([*rows, *deep]),
-        "",
-        *more,
-        memory,
-        *map("- {}".format, probing.start_up()),
-        "",
-        *whole.profile(),
-    ]
+    said += f" Texts that differ: {sum(row.unlike for row in [*rows, *deep])}."
+    more = [*probing.marginal(bench.batched), *rates, second, memory, *probing.start_up()]
+    return [said, "", *table([*rows, *deep]), "", *(f"- {line}" for line in more), "", *whole.profile()]
 
 
 def main() -> None:
