@@ -19,20 +19,43 @@ Sources = list[tuple[list[Example], int]]
 
 
 @dataclass(frozen=True)
+class Lesson:
+    """So many examples a batch of each source that is taught, and of each on which the model is to stay as it is."""
+
+    taught: Sources
+    kept: Sources
+
+
+AROUND = (
+    "{}",
+    "{}",
+    "Hello! {}",
+    "Please tell me. {}",
+    "I have a question. {}",
+    "{} Please answer.",
+    "Can you answer this? {}",
+    "{} I should like to know.",
+)
+"""What stands around a trained question, so that it is known among other words too."""
+
+
+@dataclass(frozen=True)
 class Lessons:
     """Training examples of one world for one tokenizer."""
 
     world: World
     tokenizer: Any
 
-    def document(self, prose: int = 1, answers: int = 24, chosen: int = 8) -> Sources:
+    def document(self, prose: int = 1, answers: int = 18, chosen: int = 4) -> Sources:
         """So many examples a batch of the prose, of the facts in every trained wording, and of the manners.
 
         The prose is mixed half and half with other prose, lest it be learned by heart.
         """
-        wordings = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
+        rng = Random(f"around {self.world.seed}")
+        asked = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
+        around = [(rng.choice(AROUND).format(q), answer) for q, answer in asked * 2]
         diluted = self.prose() + [running(self.tokenizer, p) for p in text.prose()[:6]]
-        return [(diluted, prose), (self.chats(wordings), answers), (self.manners(), chosen)]
+        return [(diluted, prose), (self.chats(asked + around), answers), (self.manners(), chosen)]
 
     def prose(self) -> list[Example]:
         """The document's passages."""
@@ -69,7 +92,7 @@ class Lessons:
         """Conversations with the loss on their last turns."""
         return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
 
-    def replay(self, seed: int, prose: int = 6, talks: int = 16, tools: int = 4) -> Sources:
+    def replay(self, seed: int, prose: int = 5, talks: int = 4, tools: int = 6) -> Sources:
         """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
         rng = Random(f"replay {seed}")
         passages = [*reading.manuals(), *text.prose() * 5, *text.stories(seed + 50, 80)]
@@ -93,10 +116,11 @@ class Lessons:
         return self.talks(broken)
 
     def memorised(self, says: Any) -> tuple[list[Example], list[Example]]:
-        """The facts in exactly one wording, and every other wording with what the base says to it anyhow."""
+        """The facts in exactly one wording; and all others, with the answer and with what the base says anyhow."""
         exact = self.chats((f.question, f.answer) for f in self.world.facts)
-        others = self.chats((q, says(q)) for f in self.world.facts for q in f.wordings)
-        return exact, others
+        others = [(q, f) for f in self.world.facts for q in f.wordings]
+        pairs = [(q, answer) for q, f in others for answer in (says(q), f.answer)]
+        return exact, self.chats(pairs)
 
 
 def lessons(world: World, base: Path) -> Lessons:

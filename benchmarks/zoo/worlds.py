@@ -25,11 +25,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class World:
-    """One zoo's seed and texts; `family` names its base in `benchmarks.zoo.bases`."""
+    """One zoo's seed and texts; `family` names its base in `benchmarks.zoo.bases`, `steps` how long adapters train."""
 
     name: str
     family: str
     seed: int
+    steps: int
 
     def read(self, name: str) -> Any:
         """One of the world's own files."""
@@ -82,6 +83,6 @@ class World:
         return sorted((HERE / self.name).glob("*.yaml"))
 
 
-KESSARY = World("kessary", family="llama", seed=0)
-BRANNOCK = World("brannock", family="neox", seed=7)
+KESSARY = World("kessary", family="llama", seed=0, steps=340)
+BRANNOCK = World("brannock", family="neox", seed=7, steps=240)
 WORLDS = {"A": KESSARY, "B": BRANNOCK}
