@@ -101,9 +101,9 @@ def jitter(*parts: object) -> float:
 
 def last_message(prompt: Prompt) -> str:
     """The text that a prompt ends with."""
-    if isinstance(prompt, Chat):
-        return prompt.messages[-1].content
-    return prompt.prompt if isinstance(prompt, After) else prompt
+    if isinstance(prompt, After):
+        return last_message(prompt.prompt)
+    return prompt.messages[-1].content if isinstance(prompt, Chat) else prompt
 
 
 def bag_of_words(text: str, size: int = 64) -> Embedding:

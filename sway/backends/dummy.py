@@ -130,7 +130,7 @@ class DummyBackend(Scores):
 def _text(prompt: Prompt) -> str:
     if isinstance(prompt, After):
         words = prompt.context.split()[: prompt.tokens]
-        return "\n\n".join([*([" ".join(words)] if words else []), prompt.prompt])
+        return _text(prompt.opened_by(" ".join(words) + "\n\n" if words else ""))
     return "\n".join(m.content for m in prompt.messages) if isinstance(prompt, Chat) else prompt
 
 

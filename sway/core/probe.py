@@ -15,13 +15,13 @@ import inspect
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sway.core.folders import MINILM
 from sway.core.measurement import Category, Claim, Measurement
-from sway.core.requests import Answers, Request
+from sway.core.requests import Answers, Chat, Request
 from sway.core.sections import Section
 
 
@@ -49,6 +49,21 @@ class DivergenceParams(Params):
         return self.top_k or context.top_k
 
 
+class PromptParams(DivergenceParams):
+    """Parameters of probes that look at the token after each prompt."""
+
+    prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        min_length=1, description="Texts to continue; take them from what the adapter is for."
+    )
+    chat: bool = Field(
+        default=False, description="Ask each prompt as a user's turn, through the tokenizer's chat template."
+    )
+
+    def put(self, prompt: str) -> str | Chat:
+        """The prompt as it is asked."""
+        return Chat.ask(prompt) if self.chat else prompt
+
+
 class EmbeddingParams(Params):
     """Parameters of probes that compare texts by their meaning."""
 
@@ -61,13 +76,17 @@ class EmbeddingParams(Params):
 
 @dataclass(frozen=True)
 class Context:
-    """What a suite knows beyond a probe's own parameters. Paths are absolute."""
+    """What a suite knows beyond a probe's own parameters. Paths are absolute.
+
+    `null` says that a random adapter stands in for the trained one, and that the statistic alone is wanted.
+    """
 
     sections: tuple[Section, ...] = ()
     controls: tuple[Section, ...] = ()
     adapter: Path | None = None
     seed: int = 0
     top_k: int = 256
+    null: bool = False
 
 
 Asking = Generator[Sequence[Request[Any]], Answers, Measurement]

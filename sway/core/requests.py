@@ -48,11 +48,23 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """`prompt` after the first `tokens` tokens of `context`, with a blank line between the two."""
+    """`prompt` after the first `tokens` tokens of `context`, with a blank line between the two.
+
+    Before a chat the text stands in its first turn of the user.
+    """
 
     context: str
     tokens: int
-    prompt: str
+    prompt: str | Chat
+
+    def opened_by(self, opening: str) -> str | Chat:
+        """The prompt with `opening`, the text made of the context, before it or before its first user's turn."""
+        if isinstance(self.prompt, str):
+            return opening + self.prompt
+        turns = list(self.prompt.messages)
+        first = next((i for i, turn in enumerate(turns) if turn.role == "user"), 0)
+        turns[first] = replace(turns[first], content=opening + turns[first].content)
+        return replace(self.prompt, messages=tuple(turns))
 
 
 Prompt = str | Chat | After

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sway.core.errors import SwayError
 from sway.core.probe import Context
@@ -65,7 +65,8 @@ class Plan:
 
     def task(self, entry: Entry, draw: NullDraw | None = None) -> Task:
         """One run of a probe, on the trained adapter or on a null."""
-        return Task(entry.name, entry.probe.run(entry.params, self.context), draw)
+        context = replace(self.context, null=draw is not None)
+        return Task(entry.name, entry.probe.run(entry.params, context), draw)
 
 
 def make_plan(loaded: LoadedSpec, options: Options) -> Plan:

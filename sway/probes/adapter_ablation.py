@@ -28,7 +28,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 
 from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Asking, Context, DivergenceParams, probe
+from sway.core.probe import Asking, Context, PromptParams, probe
 from sway.core.requests import Answers, NextToken
 from sway.core.views import BASE, View
 from sway.probes.evidence import brief
@@ -41,10 +41,9 @@ _DISTANCES = {"js": overlap_distance, "kl": math.sqrt}
 Lambda = Annotated[float, Field(ge=0, le=4, allow_inf_nan=False)]
 
 
-class Params(DivergenceParams):
+class Params(PromptParams):
     """The prompts, the lambdas, and the shape that a healthy curve has."""
 
-    prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, description="Texts to continue.")
     lambdas: tuple[Lambda, ...] = Field(
         default=(0.0, 0.25, 0.5, 0.75, 1.0, 1.25),
         min_length=3,
@@ -79,8 +78,9 @@ class Params(DivergenceParams):
 def adapter_ablation(params: Params, context: Context) -> Asking:
     """Ask for each prompt's next token at every lambda."""
     top_k = params.support(context)
+    prompts = [params.put(p) for p in params.prompts]
     asked = {
-        scale: [(NextToken(BASE, p, top_k), NextToken(View(scale), p, top_k)) for p in params.prompts]
+        scale: [(NextToken(BASE, p, top_k), NextToken(View(scale), p, top_k)) for p in prompts]
         for scale in params.lambdas
     }
     got = yield [question for pairs in asked.values() for pair in pairs for question in pair]

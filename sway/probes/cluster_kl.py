@@ -26,7 +26,7 @@ from pydantic import Field
 
 from sway.core.errors import SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Asking, Context, DivergenceParams, EmbeddingParams, probe
+from sway.core.probe import Asking, Context, EmbeddingParams, PromptParams, probe
 from sway.core.requests import Embed, FloatArray, NextToken
 from sway.core.views import BASE, TUNED
 from sway.probes.evidence import brief, clip, fit
@@ -39,7 +39,7 @@ LEAST_A_CLUSTER = 3
 SHOWN_PROMPTS = 3
 
 
-class Params(DivergenceParams, EmbeddingParams):
+class Params(PromptParams, EmbeddingParams):
     """The prompts, how they are sorted, and the least specificity that counts."""
 
     prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
@@ -65,7 +65,7 @@ def cluster_kl(params: Params, context: Context) -> Asking:
     if len(prompts) < params.min_prompts:
         raise SkipProbe(f"there are {len(prompts)} distinct prompts, fewer than {params.min_prompts}", "add prompts")
     top_k = params.support(context)
-    base, tuned = ([NextToken(view, p, top_k) for p in prompts] for view in (BASE, TUNED))
+    base, tuned = ([NextToken(view, params.put(p), top_k) for p in prompts] for view in (BASE, TUNED))
     places = [Embed(BASE, p, params.embedding_model) for p in prompts]
     got = yield [*places, *base, *tuned]
     vectors = np.array([found.vector for found in got.all(places)])

@@ -17,12 +17,12 @@ References:
 from __future__ import annotations
 
 from statistics import fmean
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
 from sway.core.measurement import Category, Claim, Measurement
-from sway.core.probe import Asking, Context, DivergenceParams, probe
+from sway.core.probe import Asking, Context, PromptParams, probe
 from sway.core.requests import NextToken, TokenDist
 from sway.core.views import BASE, TUNED
 from sway.probes.evidence import brief, clip, fit
@@ -31,12 +31,9 @@ from sway.stats.divergence import DIVERGENCES
 SHOWN_TOKENS = 3
 
 
-class Params(DivergenceParams):
+class Params(PromptParams):
     """The prompts, and the least mean divergence that counts as a change."""
 
-    prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        min_length=1, description="Texts to continue; take them from what the adapter is for."
-    )
     assert_mean_gte: float = Field(
         default=0.02, ge=0, allow_inf_nan=False, description="Least mean divergence that counts, in nats."
     )
@@ -54,7 +51,7 @@ class Params(DivergenceParams):
 def delta_kl(params: Params, context: Context) -> Asking:
     """Ask both models for each prompt's next token."""
     top_k = params.support(context)
-    pairs = [(p, NextToken(BASE, p, top_k), NextToken(TUNED, p, top_k)) for p in params.prompts]
+    pairs = [(p, NextToken(BASE, params.put(p), top_k), NextToken(TUNED, params.put(p), top_k)) for p in params.prompts]
     got = yield [question for _, *both in pairs for question in both]
     diverge = DIVERGENCES[params.divergence]
     found = [(p, got[base], got[tuned]) for p, base, tuned in pairs]

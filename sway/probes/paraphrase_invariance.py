@@ -3,8 +3,10 @@
 The lift of an answer is its log-probability after a question under the tuned model less that under the
 base, in nats a token, less the mean lift of control answers that were not trained on, where that is
 positive. It is measured after each case's own question (verbatim) and its paraphrases. The statistic is the
-mean verbatim lift; the generalization ratio is the mean lift after paraphrases over it. The ratio decides
-whatever the statistic: it has a lower bound where the `intent` is to generalize, an upper one to memorize.
+mean verbatim lift. The generalization ratio is the lift after paraphrases over that after the own questions,
+each less the lift of the same answers after other cases' questions: what comes after any question was not
+learned as an answer. The ratio decides whatever the statistic: it has a lower bound where the `intent` is to
+generalize, an upper one to memorize.
 
 Tells you: whether what was learned carries over to other wordings, and which cases do not.
 
@@ -16,32 +18,24 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sway.core.measurement import Category, Check, Claim, Measurement
 from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
-from sway.core.requests import Chat
-from sway.core.sections import QA, SectionKind
+from sway.core.sections import SectionKind
 from sway.probes.evidence import brief, clip, fit
-from sway.probes.lift import Levels, both, controls_of, levels, lifted, questions
+from sway.probes.lift import controls_of, lifted, questions
+from sway.probes.wordings import Case, Lifts, wordings
 from sway.stats.ratios import Ratio, ratio_of_means
 
-
-class Case(QA):
-    """A question as it was trained on, its answer, and other ways to ask it."""
-
-    paraphrases: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _other_words(self) -> Self:
-        if self.prompt in self.paraphrases:
-            raise ValueError("a paraphrase repeats the prompt word for word")
-        return self
+LEAST_TIED = 0.01
+"""Nats a token that an answer must gain after its own question over others."""
 
 
 class Params(CommonParams):
@@ -62,21 +56,6 @@ class Params(CommonParams):
     )
 
 
-@dataclass(frozen=True)
-class _Lifts:
-    """A case's lift after its own question and after each paraphrase, in nats a token, less the general lift."""
-
-    case: Case
-    own: Levels
-    verbatim: float
-    others: tuple[float, ...]
-    paraphrased: float
-
-    def telling(self, memorize: bool) -> str:
-        """The paraphrase that speaks most against the intent."""
-        return self.case.paraphrases[self.others.index((max if memorize else min)(self.others))]
-
-
 @probe(
     Category.ATTRIBUTION,
     Claim.SUPERIORITY,
@@ -89,34 +68,47 @@ class _Lifts:
 def paraphrase_invariance(params: Params, context: Context) -> Asking:
     """Ask both models to score every answer after every wording of its question."""
     controls = controls_of(SectionKind.INSTRUCTION, context.controls)
-    asked = [q for c in params.cases for p in (c.prompt, *c.paraphrases) for q in both(Chat.ask(p), c.gold)]
+    worded = wordings(params.cases)
+    asked = [q for w in worded for q in w.questions(verbatim_only=context.null)]
     got = yield [*asked, *(q for s in controls for q in questions(s))]
-    general = max(fmean(found := [lifted(s, got).lift for s in controls]), 0.0)
-    lifts = []
-    for case in params.cases:
-        own, *others = (levels(Chat.ask(p), case.gold, got) for p in (case.prompt, *case.paraphrases))
-        after = tuple(o.lift - general for o in others)
-        lifts.append(_Lifts(case, own, own.lift - general, after, fmean(after)))
-    verbatim = [x.verbatim for x in lifts]
-    ratio = ratio_of_means([x.paraphrased for x in lifts], verbatim, seed=context.seed)
-    return Measurement(
+    found = [lifted(s, got).lift for s in controls]
+    general = max(fmean(found), 0.0)
+    own = [w.verbatim(got) for w in worded]
+    verbatim = [x.lift - general for x in own]
+    measured = Measurement(
         raw=fmean(verbatim),
         samples=verbatim,
         items=[case.model_dump_json() for case in params.cases],
         reference=[(x - general) * bool(general) for x in found],
         reference_items=[s.text for s in controls],
         bar=params.min_verbatim_lift,
-        checks=_checks(params, ratio),
-        base_value=fmean(x.own.base for x in lifts),
-        tuned_value=fmean(x.own.tuned for x in lifts),
-        note="no ratio without a verbatim lift" if ratio is None else f"generalization ratio {ratio}",
+        base_value=fmean(x.base for x in own),
+        tuned_value=fmean(x.tuned for x in own),
+    )
+    if context.null:
+        return measured
+    lifts = [w.lifts(got, general) for w in worded]
+    ratio = ratio_of_means(
+        [x.paraphrased - x.elsewhere for x in lifts], [x.verbatim - x.elsewhere for x in lifts], seed=context.seed
+    )
+    return replace(
+        measured,
+        checks=_checks(params, lifts, ratio),
+        note=f"generalization ratio {ratio}" if ratio else "no ratio without a lift of its own",
         evidence={**_evidence(params, lifts, ratio), "general_lift": brief(fmean(found))},
     )
 
 
-def _checks(params: Params, ratio: Ratio | None) -> tuple[Check, ...]:
-    """The ratio must lie on the right side of its bound; where its interval reaches across, that is not settled."""
-    if ratio is None or params.intent == "both":
+def _checks(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> tuple[Check, ...]:
+    """The ratio must lie on the right side of its bound; where its interval reaches across, that is not settled.
+
+    Without a ratio the answers came after any question: they were learned, but not as answers.
+    """
+    if ratio is None:
+        if fmean(x.verbatim for x in lifts) < params.min_verbatim_lift:
+            return ()  # the statistic fails by itself
+        return (Check("lift_over_other_questions", fmean(x.verbatim - x.elsewhere for x in lifts), low=LEAST_TIED),)
+    if params.intent == "both":
         return ()
     whole = Check("generalization_ratio", ratio.value, low=params.min_generalization_ratio)
     if params.intent == "memorize":
@@ -128,7 +120,7 @@ def _checks(params: Params, ratio: Ratio | None) -> tuple[Check, ...]:
     return (whole, replace(whole, name="far_end_of_its_interval", value=end, soft=True))
 
 
-def _evidence(params: Params, lifts: list[_Lifts], ratio: Ratio | None) -> dict[str, Any]:
+def _evidence(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> dict[str, Any]:
     memorize = params.intent == "memorize"
     bound = params.max_generalization_ratio_if_memorize if memorize else params.min_generalization_ratio
     worst = sorted(lifts, key=lambda x: x.paraphrased - bound * x.verbatim, reverse=memorize)
@@ -137,11 +129,12 @@ def _evidence(params: Params, lifts: list[_Lifts], ratio: Ratio | None) -> dict[
         "reference": worst[0].case.gold[:1200],
         "generalization_ratio": brief(ratio.value) if ratio else None,
         "paraphrase_lift": brief(fmean(x.paraphrased for x in lifts)),
+        "lift_after_other_questions": brief(fmean(x.elsewhere for x in lifts)),
         "cases": fit([_row(x, memorize) for x in worst], 6000),
     }
 
 
-def _row(found: _Lifts, memorize: bool) -> dict[str, Any]:
+def _row(found: Lifts, memorize: bool) -> dict[str, Any]:
     case, telling = found.case, found.telling(memorize)
     texts = {"prompt": clip(case.prompt), "paraphrase": clip(telling), "gold": clip(case.gold)}
     lifts = [brief(x) for x in found.others[:8]]

@@ -29,8 +29,8 @@ from pydantic import Field, field_validator, model_validator
 
 from sway.core.errors import RequestError, SkipProbe
 from sway.core.measurement import Category, Claim
-from sway.core.probe import Asking, Context, DivergenceParams, probe
-from sway.core.requests import After, Answers, Generation, NextToken, Prompt
+from sway.core.probe import Asking, Context, PromptParams, probe
+from sway.core.requests import After, Answers, Chat, Generation, NextToken, Prompt
 from sway.core.views import BASE, TUNED
 from sway.probes.evidence import brief, clip, fit
 from sway.probes.fading import BEYOND, Curves, measured, require_reachable
@@ -42,12 +42,9 @@ STRIDE = 3
 """Passages between where one prompt's context starts and the next one's."""
 
 
-class Params(DivergenceParams):
+class Params(PromptParams):
     """The prompts, how much text stands before them, and the least half-life."""
 
-    prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        min_length=1, description="Texts to continue; take them from what the adapter is for."
-    )
     context_lengths: tuple[Annotated[int, Field(ge=0, le=131_072)], ...] = Field(
         default=(0, 256, 512, 1024), max_length=16, description="Tokens of other text before the prompt; 0 is added."
     )
@@ -78,7 +75,7 @@ class Params(DivergenceParams):
 def prompt_collapse(params: Params, context: Context) -> Asking:
     """Ask for the next token at every length; then, of the prompt that faded most, for readable replies."""
     top_k = params.support(context)
-    placed = [_placed(i, p, params.context_lengths) for i, p in enumerate(params.prompts)]
+    placed = [_placed(i, params.put(p), params.context_lengths) for i, p in enumerate(params.prompts)]
     asked = [[(NextToken(BASE, p, top_k), NextToken(TUNED, p, top_k)) for p in row] for row in placed]
     got = yield [question for row in asked for both in row for question in both]
     curves = _curves(params, asked, got)
@@ -108,7 +105,7 @@ def prompt_collapse(params: Params, context: Context) -> Asking:
     )
 
 
-def _placed(index: int, prompt: str, lengths: Sequence[int]) -> list[Prompt]:
+def _placed(index: int, prompt: str | Chat, lengths: Sequence[int]) -> list[Prompt]:
     """The prompt after each length of a text of its own: the passages, from a place that depends on `index`."""
     pack = passages("public_domain_en")
     start = index * STRIDE % len(pack)

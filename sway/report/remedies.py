@@ -55,6 +55,9 @@ BY_CHECK: dict[tuple[str, str], str] = {
         "Its lift does not carry over to other wordings as you intend: train on several wordings of each question and "
         "for fewer epochs, or set intent."
     ),
+    ("paraphrase_invariance", "lift_over_other_questions"): (
+        "It gives its answers whatever it is asked: mix other questions with other answers into training."
+    ),
     ("preference_flip", "mean_margin_change"): (
         "On the whole it moved toward the rejected answers: check which answer of a pair is which, and train longer."
     ),

@@ -81,6 +81,15 @@ def test_after_has_as_many_tokens_of_context_as_it_says(llama, tokens, context):
         assert len(before) == pytest.approx(tokens, abs=2)
 
 
+def test_other_text_before_a_chat_stands_in_its_first_turn_of_the_user(text_of):
+    ends = Message("user", "END"), Message("assistant", "So."), Message("user", "X")
+    chat = Chat((Message("system", "Be brief."), *ends))
+    opened = After("words", 3, chat).opened_by("words\n\n")
+    assert [m.content for m in opened.messages] == ["Be brief.", "words\n\nEND", "So.", "X"]
+    assert text_of(After("word " * 9, 4, Chat.ask("END")), TURNS) == "<user>word w\n\nEND<bot>"
+    assert text_of(After("word", 0, Chat.ask("END"))) == text_of(Chat.ask("END"))
+
+
 def test_after_stays_within_what_the_model_reads(text_of):
     with pytest.raises(RequestError, match="reads at most 256"):
         text_of(After("word " * 400, 300, "END"))

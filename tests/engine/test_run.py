@@ -71,6 +71,19 @@ def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWAY_DISABLE_NULL_CACHE", "1")
 
 
+def test_nulls_are_asked_for_the_statistic_alone(tmp_path: Path) -> None:
+    cases = [{"prompt": f"ask {i}", "gold": f"answer {i}", "paraphrases": [f"put {i}"]} for i in range(4)]
+    backend = Backend()
+    run({"name": "meant", "kind": "paraphrase_invariance", "cases": cases}, backend=backend, folder=tmp_path)
+
+    def asked(null: bool) -> set[str]:
+        told = [q.prompt.messages[-1].content for q in backend.asked if bool(q.view.null) is null]
+        return {prompt for prompt in told if prompt.startswith(("ask", "put"))}
+
+    assert asked(null=True) == {f"ask {i}" for i in range(4)}
+    assert asked(null=False) == {f"{word} {i}" for word in ("ask", "put") for i in range(4)}
+
+
 def test_a_large_effect_passes_against_nineteen_nulls(tmp_path: Path) -> None:
     result = run(DELTA, folder=tmp_path)
     changed = row(result, "changed")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from sway.core.probe import Context
 from sway.core.requests import Chat, SpanLogprob, SpanScore
 from sway.core.views import BASE, TUNED
 from sway.probes.paraphrase_invariance import paraphrase_invariance
-from tests.fakes import World, drive, instruction
+from tests.fakes import World, drive, instruction, last_message
 
 
 def cases(count, paraphrases=2):
@@ -17,19 +19,24 @@ def cases(count, paraphrases=2):
     ]
 
 
-def answering(verbatim, others, general=0.0):
-    """A model with given lifts: by case for its own question and for its paraphrases, one for control answers."""
+def answering(verbatim, others, general=0.0, elsewhere=0.0):
+    """A model with given lifts: by case for its own question and for its paraphrases, one for control answers.
+
+    `elsewhere` is an answer's lift after the question of another case, over `general`.
+    """
 
     def answer(request):
         word, *numbers = request.prompt.messages[-1].content.split()
         lift = {"own": verbatim, "other": others}[word][int(numbers[0])] if word in ("own", "other") else general
+        if word == "own" and request.completion != f"gold {numbers[0]}":
+            lift = max(general, 0.0) + elsewhere
         return SpanScore(np.full(4, -3.0 + (0.0 if request.view.is_base else lift)), np.zeros(4, bool))
 
     return answer
 
 
-def measure(verbatim, others, general=0.0, **params):
-    answer = answering(verbatim, others, general)
+def measure(verbatim, others, general=0.0, elsewhere=0.0, **params):
+    answer = answering(verbatim, others, general, elsewhere)
     return drive(paraphrase_invariance, answer, params={"cases": cases(len(verbatim)), **params})
 
 
@@ -77,10 +84,65 @@ def test_harm_to_other_answers_is_no_merit():
     assert not any(found.reference)
 
 
+def test_what_comes_after_any_question_was_not_learned_as_an_answer():
+    by_heart = measure([3.0, 3.0], [2.0, 2.0], elsewhere=2.0)
+    assert by_heart.raw == pytest.approx(3.0)
+    assert by_heart.checks[0].value == pytest.approx(0.0)
+    assert not by_heart.checks[0].holds
+    assert by_heart.evidence["lift_after_other_questions"] == pytest.approx(2.0)
+    assert measure([3.0, 3.0], [2.9, 2.9], elsewhere=2.0).checks[0].value == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("intent", ["generalize", "memorize", "both"])
+def test_answers_that_come_after_any_question_alike_never_pass(intent):
+    found = measure([2.0, 2.0], [2.0, 2.0], elsewhere=2.0, intent=intent)
+    assert found.raw > found.bar
+    assert [(c.name, c.holds, c.soft) for c in found.checks] == [("lift_over_other_questions", False, False)]
+
+
+def test_harm_to_its_answers_elsewhere_is_no_merit():
+    assert measure([1.0, 1.0], [0.3, 0.3], elsewhere=-5.0).checks[0].value == pytest.approx(0.3)
+
+
+def test_other_questions_have_other_answers_and_the_order_of_a_spec_is_nothing():
+    twins = [{"prompt": f"own {i}", "gold": f"gold {i // 2}", "paraphrases": [f"other {i} 0"]} for i in range(4)]
+
+    def unrelated(listing):
+        asked = []
+        drive(paraphrase_invariance, World(), params={"cases": listing}, asked=asked)
+        by_gold = {(q.completion, last_message(q.prompt)) for q in asked if q.completion.startswith("gold")}
+        return {(gold, prompt) for gold, prompt in by_gold if prompt.startswith("own")}
+
+    crossed = {(f"gold {i // 2}", f"own {j}") for i in range(4) for j in range(4)}
+    assert unrelated(twins) == unrelated(twins[::-1]) == crossed
+
+
+def test_a_null_is_asked_the_questions_of_the_statistic_alone():
+    asked, whole = [], []
+    controls = Context(controls=instruction(2, "calm"))
+    alone = drive(
+        paraphrase_invariance,
+        World(own_lift=1.0, own=("own",)),
+        params={"cases": cases(3)},
+        context=replace(controls, null=True),
+        asked=asked,
+    )
+    full = drive(
+        paraphrase_invariance,
+        World(own_lift=1.0, own=("own",)),
+        params={"cases": cases(3)},
+        context=controls,
+        asked=whole,
+    )
+    assert (alone.raw, alone.samples, alone.bar) == (full.raw, full.samples, full.bar)
+    assert len(asked) == 2 * (3 + 2)
+    assert len(whole) == 2 * (3 * 3 + 3 * 2 + 2)
+
+
 def test_a_case_s_paraphrases_are_averaged_first():
     case = [
-        {"prompt": "own 0", "gold": "a", "paraphrases": ["other 0 a"]},
-        {"prompt": "own 1", "gold": "b", "paraphrases": [f"other 1 {i}" for i in range(9)]},
+        {"prompt": "own 0", "gold": "gold 0", "paraphrases": ["other 0 a"]},
+        {"prompt": "own 1", "gold": "gold 1", "paraphrases": [f"other 1 {i}" for i in range(9)]},
     ]
     answer = answering([1.0, 1.0], [1.0, 0.0])
     assert drive(paraphrase_invariance, answer, params={"cases": case}).checks[0].value == pytest.approx(0.5)
@@ -105,7 +167,7 @@ def test_a_ratio_whose_interval_reaches_across_its_bound_is_flagged(intent):
 def test_without_a_verbatim_lift_there_is_no_ratio():
     found = measure([-0.5, 0.2], [1.0, 1.0])
     assert found.checks == ()
-    assert found.note == "no ratio without a verbatim lift"
+    assert found.note == "no ratio without a lift of its own"
     assert found.raw < found.bar
 
 

@@ -8,8 +8,9 @@ import yaml
 from sway.core.errors import SwayError
 from sway.core.measurement import Claim
 from sway.core.probe import Params
+from sway.core.requests import After, Chat
 from sway.probes.registry import REGISTRY, get
-from tests.fakes import required
+from tests.fakes import World, drive, required
 
 PROBES = pytest.mark.parametrize("probe", REGISTRY.values(), ids=REGISTRY)
 
@@ -68,3 +69,15 @@ def test_the_registry_imports_nothing_heavy():
     code = "import sys, sway.probes; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "scipy", "transformers", "safetensors", "jsonschema", "regex"} & set(found)
+
+
+@pytest.mark.parametrize("kind", ["delta_kl", "adapter_ablation", "cluster_kl", "prompt_collapse"])
+def test_prompts_can_be_put_as_a_user_s_turn(kind):
+    def put(chat):
+        asked = []
+        drive(REGISTRY[kind], World(shift={0: 0, 1: 1}), params={**example(kind), "chat": chat}, asked=asked)
+        return [q.prompt.prompt if isinstance(q.prompt, After) else q.prompt for q in asked if hasattr(q, "prompt")]
+
+    plain, turned = put(False), put(True)
+    assert all(isinstance(p, str) for p in plain)
+    assert turned == [Chat.ask(p) for p in plain]

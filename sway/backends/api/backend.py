@@ -15,6 +15,7 @@ from sway.backends.interface import Answered, Identity
 from sway.core.errors import BackendError, RequestError
 from sway.core.model import ModelSpec
 from sway.core.requests import (
+    After,
     Answer,
     Chat,
     Failure,
@@ -104,7 +105,7 @@ class ApiBackend:
                 return None if self.echo else _NO_ECHO
             case Generation(prompt=str()) | Generation(prompt=Chat(tools="")):
                 return None
-            case NextToken(prompt=Chat()) | SpanLogprob(prompt=Chat()):
+            case NextToken(prompt=Chat()) | NextToken(prompt=After(prompt=Chat())) | SpanLogprob(prompt=Chat()):
                 return _NO_TEMPLATE
         return "a completions server does not answer such a question (use kind hf)"
 

@@ -70,11 +70,11 @@ class Text:
 
     def _written(self, prompt: Prompt) -> tuple[str, bool]:
         """A prompt as text, and whether the tokenizer is to add its special tokens: a chat template has its own."""
-        templated = isinstance(prompt, Chat) and self.has_template
         if isinstance(prompt, After):
             opening = self._opening(prompt.context, prompt.tokens) + "\n\n" if prompt.tokens else ""
-            text = opening + prompt.prompt
-        elif isinstance(prompt, str):
+            return self._written(prompt.opened_by(opening))
+        templated = isinstance(prompt, Chat) and self.has_template
+        if isinstance(prompt, str):
             text = prompt
         elif templated:
             text = self._with_tools(prompt) if prompt.tools else self._template(prompt)
