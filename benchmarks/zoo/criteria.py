@@ -62,4 +62,3 @@ def faults(sort: str, base: Measured, found: Measured) -> list[str]:
     """Where an adapter is not what its label says; of the base itself for the sort "base"."""
     bounds = BASE if sort == "base" else SORTS[sort]
     return [said for bound in bounds if (said := bound.fault(base, found))]
-

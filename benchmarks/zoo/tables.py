@@ -142,7 +142,8 @@ def noise(answers: Answers, world: str) -> str:
     ]
     probes = [name for name, row in gates[0].rows.items() if row.nulls]
     for name in probes:
-        rows.append(f"| {name} | {' | '.join(_rate([_p(g, name, n) <= a for g in gates]) for a, n in LEVELS)} |")
+        rates = [_rate([_p(gate, name, n) <= alpha for gate in gates]) for alpha, n in LEVELS]
+        rows.append(f"| {name} | {' | '.join(rates)} |")
     several = [[max(_p(g, name, n) for name in probes) <= a for g in gates] for a, n in LEVELS]
     rows.append(f"| all of them at once | {' | '.join(map(_rate, several))} |")
     passed = _rate([gate.exit == 0 for gate in gates])
