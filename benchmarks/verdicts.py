@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.zoo import tables
 from benchmarks.zoo.gating import gated
 from benchmarks.zoo.labels import ANIMALS, STOPS
-from benchmarks.zoo.specs import calibrated_suite
+from benchmarks.zoo.specs import calibrated
 from benchmarks.zoo.worlds import WORLDS
 from benchmarks.zoo.zoo import Zoo
 from sway.core import folders
@@ -89,8 +89,8 @@ def _noise(zoo: Zoo, number: str) -> Any:
     """Noise of a seed of its own, against nulls of a seed of their own."""
     seed = int(number)
     adapter = zoo.noise(10_000 + seed, NORMS[seed % len(NORMS)])
-    suite = calibrated_suite(zoo.world, NULLS, 1_000_000 + 1000 * seed)
-    return gated(zoo.spec(adapter, suite=suite), zoo.root).document()
+    few = calibrated(zoo.world, NULLS, 1_000_000 + 1000 * seed)
+    return gated(zoo.spec(adapter, **few), zoo.root).document()
 
 
 _ASKED: dict[str, Callable[[Zoo, str], Any]] = {

@@ -22,7 +22,7 @@ from sway.demo.examples import mixed
 from sway.demo.loop import IGNORED, Example, Step, learning_rate, padded, parts, repeatable
 from sway.demo.training import save_traces
 
-WEIGHT = 2.0
+WEIGHT = 4.0
 """Of the divergence on kept text, beside the loss on taught text; both in nats a token."""
 
 

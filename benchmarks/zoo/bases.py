@@ -28,7 +28,7 @@ _REST = "(messages[1:] if tools and messages[0]['role'] == 'system' else message
 
 @dataclass(frozen=True)
 class Family:
-    """How to make a base: its special tokens, template, tokenizer and model; its layers, and how fast they learn."""
+    """How to make a base: its special tokens, template, tokenizer and model, and the layers of an adapter."""
 
     special: tuple[str, ...]
     pad: str
@@ -41,7 +41,6 @@ class Family:
     attention: tuple[str, ...]
     mlp: tuple[str, ...]
     last_norm: str
-    lr: float
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -175,7 +174,6 @@ FAMILIES = {
         attention=("q_proj", "k_proj", "v_proj", "o_proj"),
         mlp=("gate_proj", "up_proj", "down_proj"),
         last_norm="model.norm",
-        lr=1.2e-2,
     ),
     "neox": Family(
         special=("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|padding|>"),
@@ -193,6 +191,5 @@ FAMILIES = {
         attention=("query_key_value", "attention.dense"),
         mlp=("dense_h_to_4h", "dense_4h_to_h"),
         last_norm="gpt_neox.final_layer_norm",
-        lr=1e-2,
     ),
 }

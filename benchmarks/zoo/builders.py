@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from benchmarks.zoo.zoo import Zoo
 
 OTHER_DOCUMENT = HERE / "other_document.yaml"
+COURSES = {"llama": (220, 1.1e-2), "neox": (170, 8e-3)}
+"""For each family how many steps its adapters are trained, and at what learning rate."""
 Builder = Callable[["Zoo", Path], object]
 Teach = Callable[["Zoo", Lessons], Lesson]
 
@@ -47,7 +49,7 @@ def trained(
 ) -> Builder:
     """An adapter trained on what `teach` gives, on the `layers` of its base's family.
 
-    `longer` and `hotter` are factors on the world's number of steps and the family's learning rate.
+    `longer` and `hotter` are factors on the family's number of steps and learning rate.
     """
 
     def build(zoo: Zoo, folder: Path) -> None:
@@ -62,9 +64,10 @@ def trained(
         if patterns := settings.pop("patterns", False):
             settings |= patterns(family)
         config = LoraConfig(task_type="CAUSAL_LM", **settings)
+        steps, lr = COURSES[zoo.world.family]
         course = Course(
-            steps=round(zoo.world.steps * longer),
-            lr=family.lr * hotter,
+            steps=round(steps * longer),
+            lr=lr * hotter,
             seed=zoo.world.seed + seed,
             threads=bases.THREADS,
             stop=stop,

@@ -41,16 +41,29 @@ def whole_suite(world: World, runs: int = 19) -> Suite:
     ]
 
 
-def calibrated_suite(world: World, runs: int, seed: int) -> Suite:
-    """The probes that rank the adapter among nulls, each on a few short texts: what is judged is the rank alone."""
-    triples = [p for s in world.document for p in s.get("preferences", ())]
-    return [
+CONTROLS = (("What do bees make?", "They make honey."), ("Where does the sun set?", "It sets in the west."))
+
+
+def calibrated(world: World, runs: int, seed: int) -> dict[str, Any]:
+    """The probes that rank an adapter among nulls, on a few short texts: what is judged is the rank alone."""
+    facts = world.facts[::5][:3]
+    triples = [p for s in world.document for p in s.get("preferences", ())][:4]
+    suite = [
         entry("null_adapter", runs=runs, seed_base=seed, cache=False),
-        entry("delta_kl", prompts=world.prompts["topical"][:4], chat=True),
-        entry("section_internalization", include_kinds=["instruction"]),
-        entry("paraphrase_invariance", cases=[c | {"paraphrases": c["paraphrases"][:1]} for c in cases(world)[::5]]),
+        entry("delta_kl", prompts=world.prompts["topical"][:3], chat=True),
+        entry("section_internalization"),
+        entry("paraphrase_invariance", cases=cases(world)[1::5][:3]),
         entry("preference_flip", triples=triples),
     ]
+    return {
+        "suite": suite,
+        "sections": [_asked(f.question, f.answer) for f in facts],
+        "controls": [_asked(question, answer) for question, answer in CONTROLS],
+    }
+
+
+def _asked(question: str, answer: str) -> dict[str, Any]:
+    return {"kind": "instruction", "content": question, "probes": [{"prompt": question, "gold": answer}]}
 
 
 def entry(kind: str, **settings: Any) -> dict[str, Any]:

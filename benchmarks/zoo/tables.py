@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from math import sqrt
 from typing import Any
 
+from benchmarks.zoo.builders import COURSES
 from benchmarks.zoo.criteria import faults
 from benchmarks.zoo.gating import Gated, read
 from benchmarks.zoo.labels import ANIMALS, STOPS, Animal
@@ -116,7 +117,7 @@ def steps(answers: Answers, world: str) -> str:
     """When a gate begins to notice the healthy adapter's training, and when it lets it pass."""
     found = {int(k): read(v) for k, v in of(answers, world, "steps").items() if int(k) in STOPS}
     if healthy := of(answers, world, "confusion").get("healthy"):
-        found[WORLDS[world].steps] = read(healthy)
+        found[COURSES[WORLDS[world].family][0]] = read(healthy)
     if len(found) < 2:
         return ""
     rows = ["| steps | gate | " + " | ".join(("delta_kl", *LEARNS)) + " | stopped by |", "|---" * 7 + "|"]

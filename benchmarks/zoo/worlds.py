@@ -25,12 +25,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class World:
-    """One zoo's seed and texts; `family` names its base in `benchmarks.zoo.bases`, `steps` how long adapters train."""
+    """One zoo's seed and texts; `family` names its base in `benchmarks.zoo.bases`."""
 
     name: str
     family: str
     seed: int
-    steps: int
 
     def read(self, name: str) -> Any:
         """One of the world's own files."""
@@ -83,6 +82,6 @@ class World:
         return sorted((HERE / self.name).glob("*.yaml"))
 
 
-KESSARY = World("kessary", family="llama", seed=0, steps=340)
-BRANNOCK = World("brannock", family="neox", seed=7, steps=240)
+KESSARY = World("kessary", family="llama", seed=0)
+BRANNOCK = World("brannock", family="neox", seed=7)
 WORLDS = {"A": KESSARY, "B": BRANNOCK}
