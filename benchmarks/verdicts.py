@@ -89,7 +89,8 @@ def _noise(zoo: Zoo, number: str) -> Any:
     """Noise of a seed of its own, against nulls of a seed of their own."""
     seed = int(number)
     adapter = zoo.noise(10_000 + seed, NORMS[seed % len(NORMS)])
-    few = calibrated(zoo.world, NULLS, 1_000_000 + 1000 * seed)
+    nulls = int(os.environ.get("SWAY_BENCH_NULLS", NULLS))
+    few = calibrated(zoo.world, nulls, 1_000_000 + 1000 * seed)
     return gated(zoo.spec(adapter, **few), zoo.root).document()
 
 

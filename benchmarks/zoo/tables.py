@@ -29,8 +29,8 @@ def filled(page: str, tables: str) -> str:
 
 def page(answers: Answers, worlds: Sequence[str]) -> str:
     """Every table for which there are answers."""
-    parts = [part for world in worlds for part in (confusion, oracle, steps, noise) for part in [part(answers, world)]]
-    return "\n".join(part for part in parts if part)
+    parts = [part(answers, world) for world in worlds for part in (confusion, oracle, steps)]
+    return "\n".join(part for part in [*parts, noise(answers, worlds)] if part)
 
 
 def line(world: str, part: str, what: str, found: Any) -> str:
@@ -116,8 +116,11 @@ def oracle(answers: Answers, world: str) -> str:
 def steps(answers: Answers, world: str) -> str:
     """When a gate begins to notice the healthy adapter's training, and when it lets it pass."""
     found = {int(k): read(v) for k, v in of(answers, world, "steps").items() if int(k) in STOPS}
-    if healthy := of(answers, world, "confusion").get("healthy"):
-        found[COURSES[WORLDS[world].family][0]] = read(healthy)
+    whole = COURSES[WORLDS[world].family][0]
+    others = {name: read(v) for name, v in of(answers, world, "confusion").items()}
+    found |= {
+        n: others[name] for name, n in (("one_step", 1), ("three_steps", 3), ("healthy", whole)) if name in others
+    }
     if len(found) < 2:
         return ""
     rows = ["| steps | gate | " + " | ".join(("delta_kl", *LEARNS)) + " | stopped by |", "|---" * 7 + "|"]
@@ -132,24 +135,30 @@ def _seen(gate: Gated, name: str) -> str:
     return f"{row.verdict}, {row.raw:.3g} (p {row.p:.2g})" if row.raw is not None and row.p is not None else row.verdict
 
 
-def noise(answers: Answers, world: str) -> str:
-    """How often fresh noise ranks above its nulls, and how often it passes the gate."""
-    gates = [read(value) for value in of(answers, world, "noise").values()]
-    if not gates:
-        return ""
+def noise(answers: Answers, worlds: Sequence[str]) -> str:
+    """How often fresh noise ranks above its nulls, and how often it passes the gate: in each world, and in both."""
+    found = {f"World {w}": [read(value) for value in of(answers, w, "noise").values()] for w in worlds}
+    found = {name: gates for name, gates in found.items() if gates}
+    if len(found) > 1:
+        found["Both worlds"] = [gate for gates in found.values() for gate in gates]
+    return "\n".join(line for name, gates in found.items() for line in (f"### {name}: noise", "", *_rates(gates), ""))
+
+
+def _rates(gates: Sequence[Gated]) -> list[str]:
     rows = [
         "| probe | " + " | ".join(f"p <= {alpha:g}, {n} nulls [95%]" for alpha, n in LEVELS) + " |",
         "|---|---|---|",
     ]
     probes = [name for name, row in gates[0].rows.items() if row.nulls]
     for name in probes:
-        rates = [_rate([_p(gate, name, n) <= alpha for gate in gates]) for alpha, n in LEVELS]
+        rates = [_rate([_p(g, name, n) <= a for g in gates if len(g.rows[name].nulls) >= n]) for a, n in LEVELS]
         rows.append(f"| {name} | {' | '.join(rates)} |")
-    several = [[max(_p(g, name, n) for name in probes) <= a for g in gates] for a, n in LEVELS]
+    enough = {n: [g for g in gates if len(g.rows[probes[0]].nulls) >= n] for _, n in LEVELS}
+    several = [[max(_p(g, name, n) for name in probes) <= a for g in enough[n]] for a, n in LEVELS]
     rows.append(f"| all of them at once | {' | '.join(map(_rate, several))} |")
     passed = _rate([gate.exit == 0 for gate in gates])
     said = f"{len(gates)} adapters of fresh noise, each against nulls of its own; the gate let pass {passed}."
-    return "\n".join([*_title(world, "noise"), said, "", *rows, ""])
+    return [said, "", *rows]
 
 
 def _p(gate: Gated, name: str, runs: int) -> float:
@@ -160,6 +169,8 @@ def _p(gate: Gated, name: str, runs: int) -> float:
 
 
 def _rate(hits: Sequence[bool]) -> str:
+    if not hits:
+        return "not asked"
     low, high = wilson(sum(hits), len(hits))
     return f"{sum(hits)} of {len(hits)}: {100 * sum(hits) / len(hits):.1f}% [{100 * low:.1f}, {100 * high:.1f}]"
 
