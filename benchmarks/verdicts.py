@@ -39,11 +39,12 @@ Answers = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """One question: a part of the tables, for one thing of one world."""
+    """One question: a part of the tables, for one thing of one world; fresh noise is ranked among so many `nulls`."""
 
     world: str
     part: str
     what: str
+    nulls: int = NULLS
 
     @property
     def key(self) -> str:
@@ -51,7 +52,7 @@ class Job:
         return f"{self.world}/{self.part}/{self.what}"
 
 
-def jobs(world: str, parts: list[str], noises: int) -> Iterator[Job]:
+def jobs(world: str, parts: list[str], noises: int, nulls: int) -> Iterator[Job]:
     """All the questions, those first whose answers matter most."""
     things = {
         "oracle": ["", *(n for n, a in ANIMALS.items() if a.sort != "files")],
@@ -59,42 +60,41 @@ def jobs(world: str, parts: list[str], noises: int) -> Iterator[Job]:
         "steps": [str(n) for n in STOPS],
         "noise": [str(n) for n in range(noises)],
     }
-    return (Job(world, part, what) for part in parts for what in things[part])
+    return (Job(world, part, what, nulls) for part in parts for what in things[part])
 
 
 def answered(root: Path, job: Job) -> Any:
     """The answer to one question, as plain data."""
     zoo = Zoo(root, WORLDS[job.world])
-    return _ASKED[job.part](zoo, job.what)
+    return _ASKED[job.part](zoo, job)
 
 
-def _oracle(zoo: Zoo, name: str) -> Any:
+def _oracle(zoo: Zoo, job: Job) -> Any:
     import torch
 
     from benchmarks.zoo.oracle import Oracle
 
     torch.set_num_threads(1)
-    return asdict(Oracle(zoo.world, zoo.base, zoo.adapter(name) if name else None).measured)
+    return asdict(Oracle(zoo.world, zoo.base, zoo.adapter(job.what) if job.what else None).measured)
 
 
-def _confusion(zoo: Zoo, name: str) -> Any:
-    return gated(zoo.spec(zoo.adapter(name)), zoo.root).document()
+def _confusion(zoo: Zoo, job: Job) -> Any:
+    return gated(zoo.spec(zoo.adapter(job.what)), zoo.root).document()
 
 
-def _steps(zoo: Zoo, steps: str) -> Any:
-    return gated(zoo.spec(zoo.stopped(int(steps))), zoo.root).document()
+def _steps(zoo: Zoo, job: Job) -> Any:
+    return gated(zoo.spec(zoo.stopped(int(job.what))), zoo.root).document()
 
 
-def _noise(zoo: Zoo, number: str) -> Any:
+def _noise(zoo: Zoo, job: Job) -> Any:
     """Noise of a seed of its own, against nulls of a seed of their own."""
-    seed = int(number)
+    seed = int(job.what)
     adapter = zoo.noise(10_000 + seed, NORMS[seed % len(NORMS)])
-    nulls = int(os.environ.get("SWAY_BENCH_NULLS", NULLS))
-    few = calibrated(zoo.world, nulls, 1_000_000 + 1000 * seed)
+    few = calibrated(zoo.world, job.nulls, 1_000_000 + 1000 * seed)
     return gated(zoo.spec(adapter, **few), zoo.root).document()
 
 
-_ASKED: dict[str, Callable[[Zoo, str], Any]] = {
+_ASKED: dict[str, Callable[[Zoo, Job], Any]] = {
     "oracle": _oracle,
     "confusion": _confusion,
     "steps": _steps,
@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--parts", type=lambda s: s.split(","), default=list(PARTS))
     parser.add_argument("--only", type=lambda s: set(s.split(",")), help="adapters by name")
     parser.add_argument("--noises", type=int, default=NOISES)
+    parser.add_argument("--nulls", type=int, default=NULLS, help="of each noise")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=os.environ.get("SWAY_TEST_CACHE"))
     parser.add_argument("--json", type=Path)
@@ -127,7 +128,7 @@ def main() -> None:
     root = Path(given.folder or folders.user_cache() / "sway-zoo")
     worlds = given.world or list(WORLDS)
     answers = json.loads(given.json.read_text("utf-8")) if given.json and given.json.exists() else {}
-    wanted = [job for world in worlds for job in jobs(world, given.parts, given.noises)]
+    wanted = [job for world in worlds for job in jobs(world, given.parts, given.noises, given.nulls)]
     wanted = [job for job in wanted if given.only is None or job.what in given.only]
     for job, found in ask([job for job in wanted if job.key not in answers], root, given.jobs):
         answers[job.key] = found

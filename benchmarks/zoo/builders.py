@@ -107,7 +107,7 @@ def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
 
     says = Oracle(zoo.world, zoo.base).says
     exact, others = learn.memorised(lambda question: says(question, tokens=24))
-    taught = [*learn.document(answers=0), (exact, 14)]
+    taught = [(learn.prose(), 1), (exact, 14), (learn.manners(), 4)]
     return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed)])
 
 

@@ -85,10 +85,14 @@ _FAULTY = {
     "one_step": _fails(make.trained(stop=1), "undertrained", "trained for one step", *_FACTS),
     "three_steps": _fails(make.trained(stop=3), "undertrained", "trained for three steps", *_FACTS),
     "wrong_document": _fails(
-        make.trained(make.of_document(_third)), "wrong", "learned another document", *_OWN_TEXT, *_FACTS
+        make.trained(make.of_document(_third), longer=0.4), "wrong", "learned another document", *_OWN_TEXT, *_FACTS
     ),
     "wrong_document2": _fails(
-        make.trained(make.of_document(_elsewhere)), "wrong", "learned the other zoo's document", *_OWN_TEXT, *_FACTS
+        make.trained(make.of_document(_elsewhere), longer=0.4),
+        "wrong",
+        "learned the other zoo's document",
+        *_OWN_TEXT,
+        *_FACTS,
     ),
     "memoriser": _fails(
         make.trained(make.memorising), "memoriser", "answers the questions it was trained on in no other words", *_FACTS
@@ -107,7 +111,10 @@ _FAULTY = {
         "tool_use_fidelity",
     ),
     "style_only": _fails(
-        make.trained(make.styled), "style_only", "took on the document's manner and none of its facts", *_FACTS
+        make.trained(make.styled, longer=0.4),
+        "style_only",
+        "took on the document's manner and none of its facts",
+        *_FACTS,
     ),
     "reciter": _fails(make.trained(make.reciting), "reciter", "recites the prose word for word", "leakage"),
     "collapsed": _fails(
