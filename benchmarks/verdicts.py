@@ -6,7 +6,7 @@
 Prints what the oracle finds of each adapter, what one spec's gate says of all of them, after how many steps of
 training it begins to pass, and how often fresh noise passes. `--folder` (or SWAY_TEST_CACHE) keeps the trained models,
 `--json` the answers, so that a later call asks only what is missing; `--write` puts the tables into docs/statistics.md.
-Without `--world`, both worlds.
+Without `--world`, both worlds; with `--parts ""`, only the tables of what is answered.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def main() -> None:
     """Ask what is missing, print the tables, and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world", choices=list(WORLDS), action="append")
-    parser.add_argument("--parts", type=lambda s: s.split(","), default=list(PARTS))
+    parser.add_argument("--parts", type=lambda s: [part for part in s.split(",") if part], default=list(PARTS))
     parser.add_argument("--only", type=lambda s: set(s.split(",")), help="adapters by name")
     parser.add_argument("--noises", type=int, default=NOISES)
     parser.add_argument("--nulls", type=int, default=NULLS, help="of each noise")

@@ -65,6 +65,7 @@ def confusion(answers: Answers, world: str) -> str:
             "",
             f"{len(found) - len(missed)} of {len(found)} are judged as labelled and for the reason of the label.",
             *(f"- **{name}** ({ANIMALS[name].why}): {said}" for name, said in missed.items()),
+            *_unasked(found),
             "",
             "| adapter | what it is | label | gate | stopped by |",
             "|---|---|---|---|---|",
@@ -84,6 +85,12 @@ def _counts(found: Mapping[str, Gated]) -> Iterator[str]:
     yield "|---" * 5 + "|"
     for label in codes:
         yield f"| {label} | " + " | ".join(str(counts[label, said]) for said in codes) + " |"
+
+
+def _unasked(found: Mapping[str, Gated]) -> Iterator[str]:
+    if left := [name for name in ANIMALS if name not in found]:
+        yield ""
+        yield f"Not gated in this run: {', '.join(left)}."
 
 
 def _miss(animal: Animal, gate: Gated) -> str:
