@@ -60,6 +60,7 @@ LABEL org.opencontainers.image.title="sway-gate" \
       org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/opt/sway/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
     PYTHONPATH=/opt/project \
+    PYTHONSAFEPATH=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1 \

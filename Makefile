@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+ACTIONS := action.yml comment/action.yml
+WORKFLOWS = $(wildcard .github/workflows/*.yml examples/github/*.yml examples/github/*/*.yml)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-zoo bench-verdicts docs image image-test clean
@@ -38,9 +40,10 @@ check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
-	$(BIN)/shellcheck entrypoint.sh scripts/image.sh .ci/run
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/zizmor --offline --no-progress --quiet --persona=auditor .github/workflows
+	$(BIN)/shellcheck --external-sources entrypoint.sh scripts/image.sh scripts/action.sh .ci/run
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS)
+	$(BIN)/zizmor --offline --no-progress --quiet --persona=auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
 	$(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml
 	scripts/image.sh check $(BIN)/python
 

@@ -1,3 +1,3 @@
 #!/bin/sh
 # What the image runs: sway, with the arguments as they are.
-exec python -m sway "$@"
+exec python -P -m sway "$@"

@@ -1,7 +1,7 @@
 """Writes the parts of the documentation that the program itself can tell; run as a script to bring them up to date.
 
 In README.md and docs/*.md, what stands between `<!-- generated: COMMAND -->` and `<!-- /generated -->`
-is the output of COMMAND, one of `COMMANDS`. Some files are generated whole, see `PAGES`.
+is the output of COMMAND, one of `COMMANDS`, or one of `TABLES`. Some files are generated whole, see `PAGES`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -25,7 +27,7 @@ COMMANDS = (
         f"sway {name} --help"
         for name in ("run", "gate", "compare", "diff", "check", "demo", "init", "list-probes", "explain", "doctor")
     ),
-    *(f"sway {name} --help" for name in ("autogen", "pack", "unpack", "watch", "mine")),
+    *(f"sway {name} --help" for name in ("autogen", "pack", "unpack", "watch", "mine", "fetch")),
 )
 BLOCK = re.compile(r"(<!-- generated: (?P<command>[^>]*?) -->\n)(?P<body>.*?)(<!-- /generated -->)", re.DOTALL)
 
@@ -50,8 +52,27 @@ def output(command: str) -> str:
     return "\n".join(line.rstrip() for line in printed.getvalue().splitlines()) + "\n"
 
 
+def action_table(action: str, part: str) -> str:
+    """The inputs or outputs of an action of ours, as Markdown."""
+    rows = []
+    for name, told in yaml.safe_load((ROOT / action).read_text(encoding="utf-8"))[part].items():
+        usual = "required" if told.get("required") else f"`{told['default']}`" if told.get("default") else ""
+        cells = [f"`{name}`", *([usual] if part == "inputs" else []), told["description"].strip()]
+        rows.append(f"| {' | '.join(cells)} |\n")
+    heads = "| input | default | |\n|---|---|---|\n" if part == "inputs" else "| output | |\n|---|---|\n"
+    return heads + "".join(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    f"{part} of {action}": partial(action_table, action, part)
+    for action, part in (("action.yml", "inputs"), ("action.yml", "outputs"), ("comment/action.yml", "inputs"))
+}
+
+
 def block(command: str) -> str:
-    """A command's output as Markdown. Raises ValueError for a command that is not in `COMMANDS`."""
+    """A table, or a command's output as Markdown. Raises ValueError for what is not in `TABLES` or `COMMANDS`."""
+    if command in TABLES:
+        return TABLES[command]()
     if command not in COMMANDS:
         raise ValueError(f"{command!r} is not one of {', '.join(COMMANDS)}")
     return output(command) if command in MARKDOWN else f"```text\n{output(command)}```\n"

@@ -65,6 +65,7 @@ def confusion(answers: Answers, world: str) -> str:
             "",
             f"{len(found) - len(missed)} of {len(found)} are judged as labelled and for the reason of the label.",
             *(f"- **{name}** ({ANIMALS[name].why}): {said}" for name, said in missed.items()),
+            *_unconfirmed(answers, world, found),
             *_unasked(found),
             "",
             "| adapter | what it is | label | gate | stopped by |",
@@ -85,6 +86,17 @@ def _counts(found: Mapping[str, Gated]) -> Iterator[str]:
     yield "|---" * 5 + "|"
     for label in codes:
         yield f"| {label} | " + " | ".join(str(counts[label, said]) for said in codes) + " |"
+
+
+def _unconfirmed(answers: Answers, world: str, gates: Mapping[str, Gated]) -> Iterator[str]:
+    """Of which of the gated adapters the label is not borne out, or was not looked at."""
+    asked = {name: Measured(**value) for name, value in of(answers, world, "oracle").items()}
+    yield ""
+    for name, found in asked.items():
+        if name in gates and (said := faults(ANIMALS[name].sort, asked[""], found)):
+            yield f"The oracle does not bear out the label of **{name}**: {'; '.join(said)}."
+    if left := [name for name in gates if name not in asked and ANIMALS[name].sort != "files"]:
+        yield f"The oracle was not asked about {', '.join(left)}."
 
 
 def _unasked(found: Mapping[str, Gated]) -> Iterator[str]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from sway.cli.console import console
 from sway.core.errors import SwayError
-from sway.core.exits import Exit
 from sway.core.results import SuiteResult
-from sway.core.verdicts import Verdict
 from sway.engine.compare import SHARE, Comparison, Side, compare
-from sway.engine.gate import Decision
-from sway.report.comparison import reasons, show_comparison
+from sway.report.comparison import settle as settle
+from sway.report.comparison import show_comparison
 
 fail_on_regression = click.option(
     "--fail-on-regression",
@@ -57,15 +54,6 @@ def checked(found: Comparison) -> Comparison:
 def _nothing(before: Side, why: str) -> SwayError:
     mend = "give a report of this suite, written by this version of sway"
     return SwayError(f"nothing in it can be compared: {why}", where=before.name, mend=mend)
-
-
-def settle(decision: Decision, found: Comparison) -> Decision:
-    """The gate's decision where a regression closes it too: a failure over no verdict over a pass."""
-    code = found.exit()
-    if code is Exit.PASS or decision.exit is Exit.GATE_FAILED:
-        return replace(decision, reasons=(*decision.reasons, *reasons(found)))
-    verdict = Verdict.FAIL if code is Exit.GATE_FAILED else Verdict.ERROR
-    return Decision(verdict, code, (*reasons(found), *decision.reasons))
 
 
 def show_against(found: Comparison) -> None:

@@ -18,7 +18,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "pytest": {"pytest": "8", "filelock": "3.12"},
     "api": {"httpx": "0.27", "tenacity": "8.3"},
     "watch": {"watchfiles": "0.22"},
-    "github": {"pygithub": "2.3"},
+    "github": {"pygithub": "2.10"},
 }
 """Extra: distribution and least version, as pyproject.toml has them."""
 

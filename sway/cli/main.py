@@ -24,12 +24,15 @@ COMMANDS = {
     "pack": ("sway.cli.pack:pack", "Put a spec and all that it reads into one file."),
     "unpack": ("sway.cli.unpack:unpack", "Take a packed spec apart, and say how to run it."),
     "watch": ("sway.cli.watch:watch", "Judge every new version of an adapter as it appears."),
+    "fetch": ("sway.cli.fetch:fetch_models", "Get base models from the hub, for runs without a network."),
     "mine": ("sway.cli.mine:mine", "Find prompts that a suite should ask."),
     "convert-adapter": ("sway.cli.convert_adapter:convert_adapter", "Write an adapter as another runtime loads it."),
     "list-probes": ("sway.cli.probes:list_probes", "What can be asked of an adapter."),
     "explain": ("sway.cli.probes:explain", "What a probe measures, or what a report means."),
     "schema": ("sway.cli.schema:schema", "The JSON Schema of a spec, for editors."),
     "serve": ("sway.cli.serve:serve", "Keep models loaded and answer over HTTP."),
+    "post": ("sway.cli.post:post", "Tell on GitHub what a gate found."),
+    "last-report": ("sway.cli.last_report:last_report", "Fetch the base branch's last report from GitHub."),
     "doctor": ("sway.cli.doctor:doctor", "What is installed, and what is missing."),
 }
 """Name: where the command is, and its short help, so that `--help` need not load it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sway.backends.shelf import base_key
 from sway.cli.console import console
 from sway.core.errors import NoOpError, PreflightError, SpecError, SwayError
 from sway.core.exits import Exit
+from sway.core.exits import worst as worst
 from sway.core.text import printable
 from sway.core.verdicts import Verdict
 from sway.suite.loader import load_spec
@@ -117,17 +118,6 @@ def _code(fault: SwayError) -> Exit:
     if isinstance(fault, PreflightError):
         return Exit.NO_VERDICT
     return Exit.GATE_FAILED if isinstance(fault, NoOpError) else Exit.USAGE
-
-
-def worst(exits: Iterable[Exit]) -> Exit:
-    """One exit code for several judgements: 2 over 1 over 3 over 0.
-
-    Unusable input comes first: it is to be mended before anything else is read. A failure is final, whatever
-    could not be judged beside it, as it is among the probes of one suite. Nothing judged is no verdict.
-    """
-    given = list(exits)
-    order = (Exit.INTERRUPTED, Exit.USAGE, Exit.GATE_FAILED, Exit.NO_VERDICT)
-    return next((code for code in order if code in given), Exit.PASS if given else Exit.NO_VERDICT)
 
 
 def show_all(outcomes: Sequence[Judged]) -> None:

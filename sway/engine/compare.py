@@ -34,7 +34,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Side:
-    """One run, as far as a comparison needs it. `numerics` names device and dtype, `nulls` the nulls of each probe."""
+    """One run, as far as a comparison needs it.
+
+    `numerics` names device and dtype, `nulls` the nulls of each probe, `overall` is the composite score.
+    """
 
     name: str
     sway_version: str
@@ -45,6 +48,7 @@ class Side:
     digests: Digests = field(default_factory=Digests)
     numerics: str = ""
     nulls: Mapping[str, str] = field(default_factory=dict)
+    overall: float | None = None
 
     @classmethod
     def of(cls, result: SuiteResult, name: str = "") -> Side:
@@ -60,6 +64,7 @@ class Side:
             digests=result.digests,
             numerics=f"{backend.device} {backend.dtype}" if backend else "",
             nulls={p.name: f"{p.null.n} {p.null.family}" for p in result.probes if p.null},
+            overall=result.score.overall,
         )
 
 

@@ -40,6 +40,10 @@ class _Nulls(_Part):
     family: Short
 
 
+class _Score(_Part):
+    overall: Number | None = None
+
+
 class _Probe(_Part):
     """What a comparison takes of a probe. A field that older reports lack has a default."""
 
@@ -84,6 +88,7 @@ class _Report(_Part):
     adapter_id: Short
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     digests: _Digests = _Digests()
+    score: _Score = _Score()
     backend_stats: dict[str, Any] = Field(default_factory=dict)
     null_stats: dict[str, Any] = Field(default_factory=dict)
     probes: Annotated[tuple[_Probe, ...], Field(max_length=10_000)]
@@ -113,6 +118,7 @@ def read_side(path: Path) -> Side:
         digests=Digests(report.digests.base, report.digests.adapter, report.digests.suite),
         numerics=f"{device} {dtype}".strip(),
         nulls={name: _nulls(found) for name, found in report.null_stats.items()},
+        overall=report.score.overall,
     )
 
 

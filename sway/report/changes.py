@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Any
 
 from sway.engine.words import number
@@ -27,7 +29,7 @@ PAIRS = (
 PROMPTS = ("prompt", "question", "opening", "preview", "preceding")
 GOLD = ("gold", "reference", "expected")
 LARGEST = 1e12
-MOST_WORDS, MOST_CHARACTERS = 300, 1200
+MOST_WORDS, MOST_CHARACTERS, MOST_MATCHES = 300, 1200, 4000
 
 Piece = tuple[str, bool]
 """A run of text, and whether the other side lacks it."""
@@ -105,11 +107,27 @@ def compare(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ..
     (('the ', False), ('dog', True), (' sat', False))
     """
     left, right = _split(before), _split(after)
-    blocks = SequenceMatcher(None, left, right, autojunk=False).get_opcodes()
+    blocks = _blocks(left, right)
     return (
         tuple(("".join(left[a:b]), tag != "equal") for tag, a, b, _, _ in blocks if b > a),
         tuple(("".join(right[a:b]), tag != "equal") for tag, _, _, a, b in blocks if b > a),
     )
+
+
+def _blocks(left: list[str], right: list[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    """What is equal and what is not. Texts that say little over and over have only their ends compared.
+
+    Each repeated word multiplies what must be looked at, and a model that has collapsed repeats one without end.
+    """
+    there = Counter(right)
+    if sum(there[word] for word in left if not word.isspace()) <= MOST_MATCHES:
+        return SequenceMatcher(str.isspace, left, right, autojunk=False).get_opcodes()
+    head = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+    rest = zip(reversed(left[head:]), reversed(right[head:]), strict=False)
+    tail = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], rest))
+    n, m = len(left), len(right)
+    middle = ("replace", head, n - tail, head, m - tail)
+    return [("equal", 0, head, 0, head), middle, ("equal", n - tail, n, m - tail, m)]
 
 
 def _split(text: str) -> list[str]:

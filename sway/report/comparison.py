@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich import box
@@ -12,8 +12,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sway.core.exits import Exit
 from sway.core.text import printable
+from sway.core.verdicts import Verdict
 from sway.engine.compare import Change, Comparison, Row, Side
+from sway.engine.gate import Decision
 from sway.engine.words import number
 from sway.report.records import strict
 from sway.stats.paired import MOST_PAIRS
@@ -49,7 +52,7 @@ def headline(found: Comparison) -> str:
         return f"Not settled: {_listed(lost)} cannot be held against the baseline."
     if better:
         return f"Not worse: {_listed(better)} improved, and nothing regressed."
-    short = [r for r in found.rows if r.change is Change.SAME and _too_few(r)]
+    short = [r for r in found.rows if r.change is Change.SAME and too_few(r)]
     return "No difference was found" + (", but some probes have too few prompts to show one." if short else ".")
 
 
@@ -58,6 +61,15 @@ def reasons(found: Comparison) -> tuple[str, ...]:
     said = {Change.REGRESSED: "regressed", Change.LOST: "is lost", Change.APART: "cannot be compared"}
     closing = [r for r in found.rows if r.required and r.change in said]
     return tuple(f"{r.name} {said[r.change]} against the baseline" for r in closing)
+
+
+def settle(decision: Decision, found: Comparison) -> Decision:
+    """The gate's decision where a regression closes it too: a failure over no verdict over a pass."""
+    code = found.exit()
+    if code is Exit.PASS or decision.exit is Exit.GATE_FAILED:
+        return replace(decision, reasons=(*decision.reasons, *reasons(found)))
+    verdict = Verdict.FAIL if code is Exit.GATE_FAILED else Verdict.ERROR
+    return Decision(verdict, code, (*reasons(found), *decision.reasons))
 
 
 def _names(found: Comparison, change: Change) -> list[str]:
@@ -96,13 +108,14 @@ def _unsettled(row: Row, floor: str) -> str:
     bound = f"; with {row.unequal} unequal pairs p cannot be below {least:.2g}" if least > 0.001 else ""
     if row.needed is None:
         return f"(too few pairs to tell: {row.pairs}{bound})"
-    if not _too_few(row):
+    if not too_few(row):
         return f"({row.pairs} prompts would most likely have shown {floor})"
     more = f"{row.needed:,} or more" if row.needed >= MOST_PAIRS else f"about {row.needed}"
     return f"({more} prompts would be needed to see {floor}, and there are {row.pairs}{bound})"
 
 
-def _too_few(row: Row) -> bool:
+def too_few(row: Row) -> bool:
+    """Whether a probe has too few prompts to show a difference that counts."""
     return bool(row.unequal) and (row.needed is None or row.needed > row.pairs)
 
 

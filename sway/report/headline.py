@@ -6,6 +6,8 @@ from sway.core.measurement import Category, Claim
 from sway.core.verdicts import Reason, Verdict
 from sway.report.records import Report
 
+CLOSED = "The gate is closed."
+"""Where something other than a probe closed it."""
 _BY_KIND: dict[tuple[str, Reason], str] = {
     ("leakage", Reason.HARM): "recites its training text",
     ("tool_use_fidelity", Reason.HARM): "breaks the model's tool calls",
@@ -43,7 +45,7 @@ def headline(report: Report) -> str:
     if faults := _faults(report):
         return f"The adapter {_listed(faults)}."
     if verdict is Verdict.FAIL:
-        return "The gate is closed."
+        return CLOSED
     claims = _claims(report)
     sentence = f"The adapter {_listed(claims)}." if claims else "Every check holds."
     return sentence if verdict is Verdict.PASS else f"{sentence} Some of it is not settled yet."

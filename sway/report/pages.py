@@ -32,12 +32,16 @@ table's head alone."""
 
 def markdown(summary: Summary, limit: int = MARKDOWN_LIMIT) -> str:
     """The report as Markdown of at most `limit` characters, the least needed parts left out first."""
-    page = _page("report.md.j2", _encoded)
     for detail in range(DETAIL, -1, -1):
-        text = str(page.render(s=summary, detail=detail, ours=Encoded, cell=cell, fence=fence, drawn=_mermaid))
+        text = fill("report.md.j2", s=summary, detail=detail)
         if len(text) <= limit:
             break
     return text
+
+
+def fill(template: str, **values: object) -> str:
+    """A Markdown template filled in. What no encoder has seen, and is no number or word of ours, becomes a cell."""
+    return str(_page(template, _encoded).render(ours=Encoded, cell=cell, fence=fence, drawn=_mermaid, **values))
 
 
 def _mermaid(row: Row) -> list[Curve]:

@@ -37,8 +37,7 @@ def revive(data: dict[str, Any], where: str) -> tuple[SuiteResult, Decision]:
         SwayError: the data is no report of this version; `where` names its source.
     """
     try:
-        report = Report.model_validate(data)
-        return _result(report), _decision(report)
+        return result_of(report := Report.model_validate(data)), _decision(report)
     except (ValidationError, ValueError, TypeError, KeyError) as fault:
         first = fault.errors(include_url=False)[0] if isinstance(fault, ValidationError) else None
         what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(fault)
@@ -46,7 +45,13 @@ def revive(data: dict[str, Any], where: str) -> tuple[SuiteResult, Decision]:
         raise SwayError(f"is no report of this version: {what[:200]}", where=where, mend=mend) from None
 
 
-def _result(report: Report) -> SuiteResult:
+def result_of(report: Report) -> SuiteResult:
+    """The result that a report was made from.
+
+    Raises:
+        ValueError: a name in it, of a category or a family of nulls, is none that this version knows.
+        TypeError: its backend's statistics are not those of this version.
+    """
     score, determinism = report.score, report.determinism
     stats: dict[str, Any] = dict(report.backend_stats)
     by_probe = stats.pop("by_probe", {})

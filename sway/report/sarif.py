@@ -65,6 +65,11 @@ def relative(path: str) -> str:
     >>> relative("a b/sway.yaml"), relative("/srv/x/sway.yaml"), relative("../sway.yaml")
     ('a%20b/sway.yaml', 'sway.yaml', 'sway.yaml')
     """
+    return quote(relative_path(path))
+
+
+def relative_path(path: str) -> str:
+    """A path as it is in the repository; of one that leads elsewhere its last part."""
     pure = PurePath(visible(path, MOST_TEXT).replace("\\", "/"))
     inside = not pure.is_absolute() and ".." not in pure.parts
-    return quote(pure.as_posix() if inside else pure.name) or "sway.yaml"
+    return (pure.as_posix() if inside else pure.name) or "sway.yaml"

@@ -1,5 +1,9 @@
 """Evidence as the probes leave it, and as nobody foresaw it."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sway.report.changes import compare
 from sway.report.evidence import read_evidence
 
 
@@ -54,3 +58,21 @@ def test_long_lists_say_how_much_is_left_out():
     found = read_evidence({"loss": [1.0] * 50, "rows": [{"a": i} for i in range(60)]})
     assert found.facts[0][1].endswith("and 38 more")
     assert (len(found.tables[0].rows), found.tables[0].left_out) == (40, 20)
+
+
+words = st.lists(st.sampled_from(["the", "lamp", "a", "b ", "\n", ""]), max_size=400).map(" ".join)
+
+
+@given(words, words)
+def test_pieces_make_the_texts_again_and_what_is_unmarked_is_in_both(before, after):
+    left, right = compare(before, after)
+    assert before.startswith(texts(left))
+    assert after.startswith(texts(right))
+    assert [p for p, marked in left if not marked] == [p for p, marked in right if not marked]
+
+
+def test_a_text_that_says_one_thing_over_and_over_is_compared_by_its_ends():
+    left, right = compare("It says a b " + "a b " * 120, "It says b a " + "b a " * 120)
+    assert left[0] == right[0] == ("It says ", False)
+    assert left[1][1]
+    assert right[1][1]

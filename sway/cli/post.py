@@ -1,0 +1,61 @@
+"""`sway post`: what a gate found, told on GitHub."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from sway.core.exits import Exit
+from sway.github.baseline import Baseline
+from sway.github.comment_mark import marker
+from sway.github.event import read_occasion
+from sway.github.outcome import conclude
+from sway.github.outputs import say
+from sway.github.post import Post, preview
+from sway.github.settings import read_settings
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(short_help="Tell on GitHub what a gate found.")
+@click.option(
+    "--report", "reports", multiple=True, required=True, type=PATH, help="A JSON report, or a folder of them."
+)
+@click.option("--baseline", type=PATH, help="The base branch's report, or a folder of them by the same names.")
+@click.option("--gate-exit", type=click.IntRange(0, 255), help="The exit code that the gate ended with.")
+@click.option("--comment/--no-comment", default=None, help="Comment on the pull request. [default: SWAY_COMMENT]")
+@click.option("--check/--no-check", default=None, help="Show a check beside the commit. [default: SWAY_CHECK]")
+@click.option("--dry-run", is_flag=True, help="Print what would be done; no token, no network.")
+def post(
+    reports: Sequence[Path],
+    baseline: Path | None,
+    gate_exit: int | None,
+    comment: bool | None,
+    check: bool | None,
+    dry_run: bool,
+) -> None:
+    """Comment on the pull request, write the job's summary and outputs, and exit with the gate's verdict.
+
+    Runs in a GitHub workflow, after the gate. The reports are read again and rendered here, and the exit code is
+    never better than --gate-exit, than any report, or than what a report's own probes say. A report that is missing
+    or cannot be read is exit 3.
+    """
+    settings = read_settings(os.environ)
+    wanted = settings.wanted
+    wanted = replace(wanted, comment=wanted.comment if comment is None else comment)
+    wanted = replace(wanted, check=wanted.check if check is None else check)
+    settings = replace(settings, wanted=wanted)
+    occasion = read_occasion(settings)
+    outcome = conclude(reports, Baseline(baseline), wanted, gate_exit=gate_exit, failed=bool(occasion.failed))
+    named = wanted.spec.splitlines() or sorted(r.summary.spec for r in outcome.reports if r.summary)
+    spec = "\n".join(line.strip() for line in named if line.strip())
+    job = Post(settings, occasion, outcome, marker(spec, wanted.key))
+    if dry_run:
+        for line in preview(job):
+            say(line)
+    code = outcome.exit if dry_run else job.everywhere()
+    click.get_current_context().exit(int(code or Exit.PASS))

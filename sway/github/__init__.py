@@ -1,0 +1,1 @@
+"""What a gate found, told on GitHub: the only room that knows PyGithub."""
