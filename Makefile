@@ -47,8 +47,8 @@ check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image 
 	$(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml
 	scripts/image.sh check $(BIN)/python
 
-bench: $(VENV)/test ## Measure: batched against one at a time, in one run; and how often comparisons are wrong
-	$(BIN)/python -m benchmarks.batching
+bench: $(VENV)/test ## Measure: batched against one at a time, in one run, for docs/performance.md; and how often comparisons are wrong
+	$(BIN)/python -m benchmarks.speed --write
 	$(BIN)/python -m benchmarks.comparison
 
 bench-zoo: $(VENV)/test ## Train two zoos of labelled adapters, and hold each label against an oracle of its own

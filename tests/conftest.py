@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("SWAY_DISABLE_BASE_CACHE", "1")  # a test says so where it keeps what a base was asked
+
 
 @pytest.fixture(scope="session")
 def zoo(tmp_path_factory):

@@ -68,15 +68,17 @@ def confusion(answers: Answers, world: str) -> str:
             *_unconfirmed(answers, world, found),
             *_unasked(found),
             "",
-            "| adapter | what it is | label | gate | stopped by |",
-            "|---|---|---|---|---|",
-            *(
-                f"| {name} | {ANIMALS[name].why} | {ANIMALS[name].label} | {gate.exit} | {', '.join(_stopped(gate))} |"
-                for name, gate in found.items()
-            ),
+            "| adapter | what it is | label | gate | stopped by | failed, without deciding |",
+            "|---|---|---|---|---|---|",
+            *(_row(name, ANIMALS[name], gate) for name, gate in found.items()),
             "",
         ]
     )
+
+
+def _row(name: str, animal: Animal, gate: Gated) -> str:
+    stopped, spare = (", ".join(x) for x in (_stopped(gate), gate.named("fail", "error", required=False)))
+    return f"| {name} | {animal.why} | {animal.label} | {gate.exit} | {stopped} | {spare} |"
 
 
 def _counts(found: Mapping[str, Gated]) -> Iterator[str]:

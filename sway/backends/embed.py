@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from sway.backends.files import content_digest, embedder_folder
-from sway.backends.interface import Answered, Backend, Identity
+from sway.backends.interface import Answered, Backend, Identity, Recalling
 from sway.core.errors import BackendError, SwayError, require
-from sway.core.requests import Embed, Embedding, FloatArray, Request
+from sway.core.requests import Answer, Embed, Embedding, Failure, FloatArray, Request
 from sway.core.results import BackendStats, Cost, DeterminismReport
 
 
@@ -73,6 +73,11 @@ class EmbeddingBackend:
     def determinism(self, seed: int) -> DeterminismReport:
         """The backend's."""
         return self.backend.determinism(seed)
+
+    def recall(self, found: Mapping[Request[Any], Answer | Failure]) -> None:
+        """The backend's, if it can."""
+        if isinstance(self.backend, Recalling):
+            self.backend.recall(found)
 
     def stats(self) -> BackendStats:
         """The backend's, and the texts that were embedded."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sway.core.errors import BackendError, SwayError, require
 
 if TYPE_CHECKING:  # a look at an adapter's files imports this package, and must not wait for these
+    from sway.backends.hf.backend import HFBackend
     from sway.backends.interface import Backend
     from sway.backends.shelf import Shelf
     from sway.core.model import ModelSpec
@@ -28,6 +29,7 @@ def build(
     threads: int | None = None,
     shelf: Shelf[Any] | None = None,
     tracer: Tracer | None = None,
+    memory: int | None = None,
 ) -> Backend:
     """Load the model and adapter and return what answers questions about them.
 
@@ -35,7 +37,8 @@ def build(
 
     With `differential` one model serves every view; without it a second, untouched copy answers the base view.
     `threads` bounds the CPU threads and defaults to the physical cores. A `shelf` keeps the base that is loaded
-    for the next backend that is built with it, once this one is closed. A `tracer` is told of each batch of kind hf.
+    for the next backend that is built with it, once this one is closed. A `tracer` is told of each batch of kind hf,
+    and `memory` is how many bytes its model and batches may take, as far as that can be.
 
     Raises:
         AdapterError, PreflightError: the adapter cannot be scored.
@@ -43,7 +46,7 @@ def build(
     """
     tuned = tuned or base.model_copy(update={"adapter": os.fspath(adapter_path)} if adapter_path else {})
     makers: dict[str, Callable[[], Backend]] = {
-        "hf": lambda: _hf(base, tuned, differential, threads, shelf, tracer),
+        "hf": lambda: _hf(base, tuned, differential, threads, shelf).traced(tracer).limited(memory),
         "mlx": lambda: _mlx(base, tuned, differential),
         "api": lambda: _api(base, tuned),
         "dummy": lambda: _dummy(base, tuned),
@@ -58,12 +61,11 @@ def _hf(
     differential: bool,
     threads: int | None,
     shelf: Shelf[Any] | None,
-    tracer: Tracer | None,
-) -> Backend:
+) -> HFBackend:
     require("hf", "torch", "transformers")
     from sway.backends.hf.backend import HFBackend
 
-    return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf).traced(tracer)
+    return HFBackend.load(base, tuned, differential=differential, threads=threads, shelf=shelf)
 
 
 def _mlx(base: ModelSpec, tuned: ModelSpec, differential: bool) -> Backend:

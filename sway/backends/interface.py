@@ -6,7 +6,7 @@ needed. Backends know nothing of probes, nulls' purpose, or verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -31,6 +31,15 @@ class Identity:
     adapter_id: str
     base_digest: str = ""
     adapter_digest: str = ""
+
+
+@runtime_checkable
+class Recalling(Protocol):
+    """A backend to which answers of the base that it need not give again are of use."""
+
+    def recall(self, found: Mapping[Request[Any], Answer | Failure]) -> None:
+        """Take note of what the base answered, in this run or an earlier one."""
+        ...
 
 
 @runtime_checkable

@@ -18,8 +18,8 @@ from sway.cli.extras import Extra, survey
 from sway.core import folders
 
 SETTINGS = (
-    "SWAY_NULL_CACHE_DIR", "SWAY_DISABLE_NULL_CACHE", "XDG_CACHE_HOME", "DLM_HOME", "SWAY_SERVE_URL",
-    "SWAY_RESULT_PATH", "HF_HOME", "HF_HUB_OFFLINE",
+    "SWAY_NULL_CACHE_DIR", "SWAY_DISABLE_NULL_CACHE", "SWAY_BASE_CACHE_DIR", "SWAY_DISABLE_BASE_CACHE",
+    "XDG_CACHE_HOME", "DLM_HOME", "SWAY_SERVE_URL", "SWAY_RESULT_PATH", "HF_HOME", "HF_HUB_OFFLINE",
 )  # fmt: skip
 SECRETS = ("SWAY_API_KEY", "OPENAI_API_KEY")
 
@@ -125,6 +125,7 @@ def _sentence_model() -> str | None:
 def _folders() -> dict[str, Path | None]:
     return {
         "null statistics": folders.null_statistics(),
+        "answers of bases": folders.base_answers(),
         "adapters converted for MLX": folders.converted_adapters(),
         "Hugging Face models": folders.hugging_face(),
         "dlm store": folders.dlm_home(),

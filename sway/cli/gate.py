@@ -48,6 +48,7 @@ def gate(
     weights: str,
     thorough: bool,
     threads: int | None,
+    memory: int | None,
     trace: Path | None,
     threshold: float,
     fail_on: str,
@@ -64,7 +65,8 @@ def gate(
     if share is not None and baseline is None:
         raise SwayError("there is nothing to regress from", where="--fail-on-regression", mend="give --baseline")
     told = tracer(trace, *specs)
-    options = Options(weights=parse_weights(weights), thorough=thorough, threads=threads, tracer=told)
+    chosen = parse_weights(weights)
+    options = Options(weights=chosen, thorough=thorough, threads=threads, tracer=told, memory=memory)
     loaded = load_all(specs)
     several, wanted = len(specs) > 1, outputs(paths)
     jobs = [

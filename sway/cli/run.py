@@ -35,6 +35,7 @@ def run(
     weights: str,
     thorough: bool,
     threads: int | None,
+    memory: int | None,
     trace: Path | None,
     only: str,
     skip: str,
@@ -45,7 +46,8 @@ def run(
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
-    options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads, tracer=tracer(trace, spec))
+    told = tracer(trace, spec)
+    options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads, tracer=told, memory=memory)
     if dry_run:
         show_plan(loaded, options)
         return

@@ -25,8 +25,8 @@ def judge_served(loaded: LoadedSpec, options: Options, url: str, outputs: Output
     """
     if options.tracer:
         raise SwayError("has no effect on a server", where="--trace", mend="run it here")
-    if options.thorough or options.threads:
-        option = "--thorough" if options.thorough else "--threads"
+    here_only = {"--thorough": options.thorough, "--threads": options.threads, "--memory": options.memory}
+    if option := next((name for name, given in here_only.items() if given), ""):
         mend = "set runs: on the spec's null_adapter" if options.thorough else "set OMP_NUM_THREADS where it runs"
         raise SwayError("has no effect on a server", where=option, mend=mend)
     outputs.check(loaded.path)

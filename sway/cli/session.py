@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from sway.backends.shelf import Shelf
 from sway.cli.console import console, is_terminal
+from sway.cli.options import Size
 from sway.cli.output import check_target
 from sway.cli.reports import Outputs, reporting
 from sway.core import folders
@@ -36,6 +37,7 @@ JUDGING = (
     click.option("--weights", default="", metavar="K=V,...", help="Category weights, merged with the spec's."),
     click.option("--thorough", is_flag=True, help="99 nulls in place of 19, where the spec does not say."),
     click.option("--threads", type=click.IntRange(min=1), help="CPU threads; default: physical cores."),
+    click.option("--memory", type=Size(), metavar="SIZE", help="Most memory for the model and its batches, as 4GB."),
     click.option("--trace", type=click.Path(path_type=Path), help="Write a line a batch here; see: sway trace."),
 )
 

@@ -38,6 +38,17 @@ def null_statistics() -> Path | None:
     return writable(_expanded("~/.dlm-sway/null-stats"))
 
 
+def base_answers() -> Path | None:
+    """What base models were asked; None when `SWAY_DISABLE_BASE_CACHE=1`, or without a home."""
+    if os.environ.get("SWAY_DISABLE_BASE_CACHE") == "1":
+        return None
+    if chosen := os.environ.get("SWAY_BASE_CACHE_DIR"):
+        return writable(_expanded(chosen))
+    if os.environ.get("XDG_CACHE_HOME"):
+        return writable(user_cache() / "dlm-sway" / "base-answers")
+    return writable(_expanded("~/.dlm-sway/base-answers"))
+
+
 def kept_answers() -> Path | None:
     """What interrupted runs were answered so far; None without a home."""
     return writable(user_cache() / "dlm-sway" / "answers")

@@ -78,7 +78,8 @@ class EmbeddingParams(Params):
 class Context:
     """What a suite knows beyond a probe's own parameters. Paths are absolute.
 
-    `null` says that a random adapter stands in for the trained one, and that the statistic alone is wanted.
+    `null` says that a random adapter stands in for the trained one, and that the statistic alone is wanted: a probe may
+    leave out every question that `raw` does not need.
     """
 
     sections: tuple[Section, ...] = ()

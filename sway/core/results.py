@@ -142,8 +142,8 @@ class Cost:
             self.forward_passes + other.forward_passes,
         )
 
-    def share(self, among: int) -> Cost:
-        """An equal part of it."""
+    def share(self, among: float) -> Cost:
+        """An equal part of it, one of `among`."""
         return Cost(self.seconds / among, self.cpu_seconds / among, self.forward_passes / among)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sway.backends.interface import Backend
+from sway.backends.interface import Backend, Recalling
 from sway.core.errors import SkipProbe
 from sway.core.measurement import Measurement
 from sway.core.probe import Asking
@@ -60,19 +60,26 @@ class Task:
 class Store:
     """Every answer of a run. A question is sent to the backend once, whoever asks and however often.
 
-    `known` holds answers of an earlier, interrupted run, by `question_key`.
+    `known` holds answers of an earlier, interrupted run, by `question_key`; `base` what the base was asked for other
+    adapters.
     """
 
     found: dict[Request[Any], Answer | Failure] = field(default_factory=dict)
     costs: dict[Request[Any], Cost] = field(default_factory=dict)
     known: Mapping[str, Answer] = field(default_factory=dict)
+    base: Mapping[str, Answer | Failure] = field(default_factory=dict)
 
     def missing(self, tasks: Iterable[Task]) -> list[Request[Any]]:
         """The distinct questions of a round that have no answer yet."""
         asked = list(dict.fromkeys(q for task in tasks for q in task.asked if q not in self.found))
-        if self.known:
-            self.found |= {q: self.known[key] for q in asked if (key := question_key(q)) in self.known}
+        self.found |= {q: a for q in asked if (a := self._kept(q)) is not None}
         return [q for q in asked if q not in self.found]
+
+    def _kept(self, question: Request[Any]) -> Answer | Failure | None:
+        if not self.known and not (self.base and question.view.is_base):
+            return None
+        key = question_key(question)
+        return self.known.get(key) or (self.base.get(key) if question.view.is_base else None)
 
     def fill(self, requests: Sequence[Request[Any]], backend: Backend, progress: Progress) -> None:
         """Have the backend answer all of `requests`. One that it passes over becomes a failure."""
@@ -102,6 +109,8 @@ def run_rounds(tasks: Sequence[Task], backend: Backend | None, progress: Progres
         _refuse(live, backend)
         live = [task for task in live if task.outcome is None]
         missing = store.missing(live)
+        if isinstance(backend, Recalling):
+            backend.recall({q: a for q, a in store.found.items() if q.view.is_base})
         progress.stage(f"round {number}: {len(missing)} questions")
         store.fill(missing, backend, progress)
         _share_cost(live, store)

@@ -21,4 +21,5 @@ def build(loaded: LoadedSpec, options: Options, shelf: Shelf[Any] | None = None)
         threads=options.threads,
         shelf=shelf,
         tracer=options.tracer,
+        memory=options.memory,
     )

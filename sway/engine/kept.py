@@ -6,28 +6,22 @@ and manner of running, and is removed when a run of the same has ended. A torn o
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sway.backends.interface import Identity
 from sway.core.errors import Interrupted
-from sway.core.requests import Answer, Failure, Generated, Request, SpanScore, TokenDist
+from sway.core.requests import Answer, Failure, Request
 from sway.engine.ask import Store, question_key
+from sway.engine.stored import keepable, packed, replace_file, unpacked
 
 FORMAT = 1
 STALE_SECONDS = 14 * 24 * 3600
-_KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (TokenDist, SpanScore, Generated)}
-"""Answers that depend on the base, the adapter and the question alone."""
 
 
 class Ledger:
@@ -60,7 +54,7 @@ class Ledger:
 
     def ended(self, store: Store, identity: Identity, numerics: str) -> None:
         """The run has its answers."""
-        base = {q: a for q, a in store.found.items() if q.view.is_base and type(a).__name__ in _KINDS}
+        base = {q: a for q, a in store.found.items() if q.view.is_base and keepable(a)}
         self._base.setdefault(_base_key(identity, numerics), {}).update(base)
         path = self._path(identity, numerics)
         if path is None:
@@ -90,24 +84,12 @@ def _base_key(identity: Identity, numerics: str) -> str:
 
 
 def _answers(store: Store) -> dict[str, Answer]:
-    return {question_key(q): a for q, a in store.found.items() if not isinstance(a, Failure) and _keepable(a)}
-
-
-def _keepable(answer: Answer) -> bool:
-    return type(answer).__name__ in _KINDS
+    return {question_key(q): a for q, a in store.found.items() if not isinstance(a, Failure) and keepable(a)}
 
 
 def _write(path: Path, answers: Mapping[str, Answer]) -> bool:
     """Replace the file in one step; False where it cannot be written."""
-    text = json.dumps({"format": FORMAT, "answers": {key: _packed(a) for key, a in answers.items()}})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
-            part.write(text)
-        Path(part.name).replace(path)
-    except OSError:
-        return False
-    return True
+    return replace_file(path, {"format": FORMAT, "answers": {key: packed(a) for key, a in answers.items()}})
 
 
 def _prune(folder: Path | None) -> None:
@@ -121,32 +103,6 @@ def _prune(folder: Path | None) -> None:
 def _read(path: Path | None) -> dict[str, Answer]:
     try:
         stored = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
-        return {str(k): _unpacked(v) for k, v in stored["answers"].items()} if stored.get("format") == FORMAT else {}
+        return {str(k): unpacked(v) for k, v in stored["answers"].items()} if stored.get("format") == FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
-
-
-def _packed(answer: Answer) -> dict[str, Any]:
-    values = {f.name: _plain(getattr(answer, f.name)) for f in fields(answer)}
-    return {"kind": type(answer).__name__, **values}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return {"dtype": value.dtype.str, "bytes": base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()}
-    return value
-
-
-def _unpacked(stored: dict[str, Any]) -> Answer:
-    kind = _KINDS[stored["kind"]]
-    answer: Answer = kind(**{f.name: _value(stored[f.name]) for f in fields(kind)})
-    return answer
-
-
-def _value(stored: Any) -> Any:
-    if isinstance(stored, dict):
-        dtype = np.dtype(stored["dtype"])
-        if dtype.kind not in "fib":
-            raise ValueError(f"{dtype} is no dtype of an answer")
-        return np.frombuffer(base64.b64decode(stored["bytes"], validate=True), dtype=dtype).copy()
-    return tuple(_value(v) for v in stored) if isinstance(stored, list) else stored

@@ -26,7 +26,7 @@ from sway.suite.spec import LoadedSpec
 class Options:
     """What the command line adds to a spec. `only` and `skip` name probes; `nulls` False draws no null adapter.
 
-    `tracer` is told of each batch.
+    `tracer` is told of each batch; `memory` bytes are all that the model and its batches are to take.
     """
 
     only: tuple[str, ...] = ()
@@ -36,11 +36,15 @@ class Options:
     threads: int | None = None
     nulls: bool = True
     tracer: Tracer | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do. `left_out` are the probes that it will not ask, as SKIP results in `order`."""
+    """What a run will do. `left_out` are the probes that it will not ask, as SKIP results in `order`.
+
+    `one_base`: the adapter acts on the base that it is held against.
+    """
 
     entries: tuple[Entry, ...]
     baseline: Entry | None
@@ -48,6 +52,7 @@ class Plan:
     order: tuple[str, ...]
     nulls: NullSettings
     context: Context
+    one_base: bool = True
 
     @property
     def disk(self) -> tuple[Entry, ...]:
@@ -95,7 +100,7 @@ def make_plan(loaded: LoadedSpec, options: Options) -> Plan:
             nulls = NullSettings(runs=0) if why else _null_settings(settings, options)
     defaults = loaded.spec.defaults
     context = Context(loaded.sections, loaded.controls, loaded.adapter, defaults.seed, defaults.top_k)
-    return Plan(tuple(entries), baseline, tuple(left_out), tuple(names), nulls, context)
+    return Plan(tuple(entries), baseline, tuple(left_out), tuple(names), nulls, context, defaults.differential)
 
 
 def _require(name: str, names: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ from sway.core.results import (
 )
 from sway.core.verdicts import Reason, Verdict
 from sway.engine.ask import Task, run_rounds
+from sway.engine.base_answers import BaseAnswers
 from sway.engine.baseline import baseline_row, omnibus_p
 from sway.engine.judge import Entry, Nulls, judge
 from sway.engine.kept import Ledger
@@ -143,6 +144,8 @@ def _ask_all(
         for entry in plan.model
     ]
     store = ledger.open(identity, numerics)
+    before = BaseAnswers(folders.base_answers() if plan.one_base else None, identity, f"{numerics}:{stats.threads}")
+    store.base = before.known
     if store.known:
         progress.stage(f"{len(store.known)} answers are there from before")
     try:
@@ -150,6 +153,7 @@ def _ask_all(
     except KeyboardInterrupt:
         raise ledger.interrupted(store, identity, numerics) from None
     ledger.ended(store, identity, numerics)
+    before.keep(store.found)
     probes = [c.judged(alpha) for c in calibrations]
     costs = {c.entry.name: c.cost for c in calibrations}
     return ([*probes, baseline_row(plan.baseline, probes)] if plan.baseline else probes), costs

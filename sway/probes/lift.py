@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sway.core.errors import RequestError
 from sway.core.requests import Answers, Chat, Prompt, Request, RollingLogprob, SpanLogprob, SpanScore
-from sway.core.sections import Section, SectionKind
+from sway.core.sections import Preference, Section, SectionKind
 from sway.core.views import BASE, TUNED, View
 from sway.probes.evidence import clip
 from sway.probes.packs import control_sections
@@ -41,6 +41,21 @@ class Lifted(Levels):
 def both(prompt: Prompt, answer: str) -> list[SpanLogprob]:
     """What to ask the base and the tuned model about an answer to a prompt."""
     return [SpanLogprob(view, prompt, answer) for view in (BASE, TUNED)]
+
+
+def of_triples(triples: Iterable[Preference], *, base_only: bool = False) -> list[SpanLogprob]:
+    """What to ask the base and the tuned model about both answers of every triple, or the base alone."""
+    asked = [q for t in triples for answer in (t.chosen, t.rejected) for q in both(Chat.ask(t.prompt), answer)]
+    return [q for q in asked if q.view.is_base or not base_only]
+
+
+def telling(triples: Sequence[Preference], got: Answers, least: int) -> Sequence[Preference]:
+    """The triples whose chosen answer is no likelier than the rejected one to the base; all where those are few."""
+    base = [[got[q] for q in of_triples([t], base_only=True)] for t in triples]
+    if not all(score.tokens for scores in base for score in scores):
+        raise RequestError("an answer has no token to score")
+    wrong = [t for t, (good, bad) in zip(triples, base, strict=True) if good.mean - bad.mean <= 0]
+    return wrong if len(wrong) >= least else triples
 
 
 def levels(prompt: Prompt, answer: str, got: Answers) -> Levels:

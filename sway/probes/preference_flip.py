@@ -30,7 +30,7 @@ from sway.core.probe import Params as CommonParams
 from sway.core.requests import Answers, Chat
 from sway.core.sections import Preference
 from sway.probes.evidence import brief, clip, fit
-from sway.probes.lift import both, levels
+from sway.probes.lift import levels, of_triples, telling
 from sway.stats.resampling import mean_interval
 
 
@@ -75,10 +75,13 @@ class _Margin:
 )
 def preference_flip(params: Params, context: Context) -> Asking:
     """Ask both models to score both answers of every triple."""
-    triples = params.triples or [p for s in context.sections for p in s.preferences]
+    triples: Sequence[Preference] = params.triples or [p for s in context.sections for p in s.preferences]
     if not triples:
         raise SkipProbe("there are no preferences to judge", "add triples: to the probe, or preference sections")
-    got = yield [q for t in triples for answer in (t.chosen, t.rejected) for q in both(Chat.ask(t.prompt), answer)]
+    got = yield of_triples(triples, base_only=context.null)
+    if context.null:
+        triples = telling(triples, got, params.min_triples_for_decision)
+        got = yield of_triples(triples)
     margins = [_margin(t, got) for t in triples]
     wrong = [m for m in margins if m.base <= 0]
     if len(wrong) < params.min_triples_for_decision:
@@ -122,8 +125,7 @@ def _change(params: Params, margins: Sequence[_Margin], wrong: int, seed: int) -
 
 
 def _note(margins: Sequence[_Margin]) -> str:
-    lost = sum(m.base > 0 >= m.tuned for m in margins)
-    return f"it lost {lost} that the base had right" if lost else ""
+    return f"it lost {lost} that the base had right" if (lost := sum(m.base > 0 >= m.tuned for m in margins)) else ""
 
 
 def _evidence(worst: Sequence[_Margin], margins: Sequence[_Margin], seed: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ files of a training. `expect` names the verdict, and may name the reason and the
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import yaml
 
 from sway.core.errors import SkipProbe, SwayError
 from sway.core.probe import Context
-from sway.core.views import NullFamily
+from sway.core.views import NullDraw, NullFamily
 from sway.engine.judge import Entry, Nulls, judge
 from sway.probes.registry import REGISTRY
 from sway.stats.text import split_between_words
@@ -92,3 +93,27 @@ def test_every_probe_that_measures_has_cases_of_each_kind():
         assert "pass" in verdicts
         assert verdicts & {"fail", "warn"}, kind
         assert len(verdicts) >= 2, kind
+
+
+@pytest.mark.parametrize(("kind", "case"), [c for c in cases() if REGISTRY[c.values[0]].calibrated])
+def test_a_null_that_is_asked_for_its_statistic_alone_has_the_same(kind, case):
+    own = sections(case.get("sections"))
+    context = Context(sections=own, controls=sections(case.get("controls")))
+    both = []
+    for only in (False, True):
+        asked = []
+        try:
+            found = drive(
+                REGISTRY[kind],
+                world(case, own),
+                params=case.get("params"),
+                context=replace(context, null=only),
+                draw=NullDraw(0, 1),
+                asked=asked,
+            )
+        except SkipProbe as stopped:
+            found = stopped
+        both.append((getattr(found, "raw", str(found)), set(asked)))
+    (whole, all_asked), (alone, needed) = both
+    assert alone == whole
+    assert needed <= all_asked

@@ -218,3 +218,10 @@ def test_evidence_stays_small_with_many_long_cases(check_evidence):
 def test_cases_that_cannot_tell_are_refused(change, said):
     with pytest.raises(ValueError, match=said):
         paraphrase_invariance.params(cases=[{**cases(1)[0], **change}])
+
+
+def test_a_null_is_not_asked_the_paraphrases():
+    asked = []
+    context = Context(null=True)
+    drive(paraphrase_invariance, World(), params={"cases": cases(2)}, context=context, asked=asked)
+    assert not any("other" in request.prompt.messages[-1].content for request in asked)

@@ -111,3 +111,12 @@ def test_two_equal_answers_are_refused():
 def test_an_answer_without_tokens_is_an_error():
     with pytest.raises(RequestError, match="no token to score"):
         drive(preference_flip, lambda _: SpanScore(np.zeros(0), np.zeros(0, bool)), params={"triples": triples(1)})
+
+
+def test_a_null_is_asked_what_the_base_has_wrong_alone():
+    margins = [(-0.5, 0.4), (-0.4, -0.9), (-0.3, 0.1), (0.6, -0.2), (0.2, 0.3)]
+    asked = []
+    params, context = {"triples": triples(len(margins))}, Context(null=True)
+    found = drive(preference_flip, answering(margins), params=params, context=context, asked=asked)
+    assert found.raw == measure(margins).raw
+    assert {r.prompt.messages[0].content for r in asked if not r.view.is_base} == {"Say 0.", "Say 1.", "Say 2."}

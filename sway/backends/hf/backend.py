@@ -2,41 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import torch
 
 from sway.backends.adapter import Adapter, check_effect, check_finite, read_adapter
 from sway.backends.files import base_folder, content_digest
-from sway.backends.hf.batch import batches, run_halving
-from sway.backends.hf.check import WORKSPACE, can_write, check_reading, check_rows, make_deterministic
-from sway.backends.hf.generate import Line, Writer
+from sway.backends.hf.budget import Budget
+from sway.backends.hf.check import WORKSPACE, can_pack, can_write, check_reading, check_rows, make_deterministic
+from sway.backends.hf.generate import Line
+from sway.backends.hf.intake import Rows, line_of, row_of
 from sway.backends.hf.load import Loaded, end_tokens, load, set_threads, token_limit
 from sway.backends.hf.lora import Views
 from sway.backends.hf.plan import Plan
 from sway.backends.hf.runner import Runner
-from sway.backends.hf.score import Ask, Row, Rows, Scorer
+from sway.backends.hf.score import Scorer
 from sway.backends.hf.spent import Spent
 from sway.backends.hf.text import Text
+from sway.backends.hf.work import Work
 from sway.backends.interface import Answered, Identity
 from sway.backends.scorer import Scores
 from sway.backends.shapes import check_fit
 from sway.backends.shelf import Shelf
 from sway.core.errors import BackendError, PreflightError, RequestError
 from sway.core.model import ModelSpec
-from sway.core.requests import Answer, Chat, Failure, Generation, NextToken, Request, RollingLogprob, SpanLogprob
-from sway.core.results import BackendStats, Cost, DeterminismReport
+from sway.core.requests import (
+    Answer,
+    Chat,
+    Failure,
+    Generation,
+    NextToken,
+    Request,
+    RollingLogprob,
+    SpanLogprob,
+    TokenDist,
+)
+from sway.core.results import BackendStats, DeterminismReport
 from sway.core.trace import Tracer
-from sway.core.views import BASE, TUNED, View
+from sway.core.views import BASE, TUNED
 
-_TOKENS = {"cpu": 4096, "mps": 4096, "cuda": 32768}
 _SAMPLE = "The quick brown fox jumps over the lazy dog, and then it rests under a tree."
+T = TypeVar("T")
 Found = list[tuple[Request[Any], Answer | Failure]]
 
 
@@ -60,9 +71,11 @@ class HFBackend(Scores):
         self.runners = [tuned, *(Runner(other.model, Plan(), None, pad) for other in loaded[1:])]
         self.scorer = Scorer(self.text)
         self.ends = end_tokens(model, tokenizer)
+        self.budget = Budget.of(model, self.device)
         self._spent = Spent([runner.cost for runner in self.runners])
         sample = self.text.prompt(_SAMPLE)
         for runner in self.runners:
+            runner.packs = can_pack(runner, sample, loaded[0].dtype)
             check_reading(runner, sample, loaded[0].dtype)
         self.exact = check_rows(tuned, sample, loaded[0].dtype)
         self.writes = can_write(tuned, sample, loaded[0].dtype)
@@ -145,9 +158,17 @@ class HFBackend(Scores):
                 self._enter(request, rows, lines)
             except RequestError as error:
                 yield Answered(request, Failure(str(error)))
-        rows.add_bases(self.scorer)
-        yield from self._score(rows)
-        yield from self._write(lines)
+        rows.add_bases({ids: len(known) for ids, known in self.scorer.supports.items()})
+        work = Work(self.runners, self.scorer, self.ends, self.budget, self._spent)
+        yield from work.score(rows)
+        yield from work.write(lines)
+
+    def recall(self, found: Mapping[Request[Any], Answer | Failure]) -> None:
+        """Take note of the base's likeliest tokens, so that it is not asked for them again."""
+        for request, dist in found.items():
+            if isinstance(request, NextToken) and isinstance(dist, TokenDist) and request.view.is_base:
+                with contextlib.suppress(RequestError):
+                    self.scorer.learn(self.text.prompt(request.prompt), dist.ids)
 
     def determinism(self, seed: int) -> DeterminismReport:
         """Seed and ask for determinism. On a CPU answers repeat on one host; on CUDA, on one kind of hardware."""
@@ -187,62 +208,16 @@ class HFBackend(Scores):
         if refused:
             raise RequestError(refused)
         if isinstance(request, Generation):
-            ids = self.text.prompt(request.prompt)
-            self.text.check_length(len(ids) + request.max_new_tokens)
-            lines.append(Line(request, ids))
-        elif isinstance(request, NextToken):
-            ids = self.text.prompt(request.prompt)
-            rows.add(request.view, ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k))
+            lines.append(Line(request, line_of(self.text, request)))
         else:
-            ids, first = self._scored(request)
-            rows.add(request.view, ids[:-1], Ask(request, range(first - 1, len(ids) - 1), ids[first:]))
+            rows.add(request.view, *row_of(self.text, request))
 
-    def _scored(self, request: Request[Any]) -> tuple[tuple[int, ...], int]:
-        if isinstance(request, SpanLogprob):
-            return self.text.span(request.prompt, request.completion)
-        return self.text.rolling(request.text), 1  # type: ignore[attr-defined]  # the one kind that is left
-
-    def _side(self, view: View) -> int:
-        """Which runner shows a view. The base copy, where there is one, comes first: others need its support."""
-        return -1 if view.is_base and len(self.runners) > 1 else 0
-
-    def _score(self, rows: Rows) -> Iterator[Answered]:
-        tokens = _TOKENS.get(self.device.type, 4096)
-        for batch in batches(rows.all, lambda row: row.view, lambda row: self._side(row.view), tokens):
-            run = partial(self.scorer.run, self.runners[self._side(batch[0].view)])
-            yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
-
-    def _write(self, lines: Sequence[Line]) -> Iterator[Answered]:
-        tokens = 4 * _TOKENS.get(self.device.type, 4096)
-        for batch in batches(lines, lambda n: n.request.view, lambda n: self._side(n.request.view), tokens):
-            writer = Writer(self.runners[self._side(batch[0].request.view)], self.text, self.ends)
-            yield from self._timed(writer.run, batch, _line_failed, [line.request.view for line in batch])
-
-    def _timed(
-        self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found], views: list[View]
-    ) -> Iterator[Answered]:
-        spent = self._spent
-        start, cpu, passes, tokens = time.perf_counter(), time.process_time(), spent.forward_passes, spent.tokens
-        found = run_halving(run, batch, failed)
-        cost = Cost(time.perf_counter() - start, time.process_time() - cpu, spent.forward_passes - passes)
-        kind: Literal["score", "write"] = "write" if isinstance(batch[0], Line) else "score"
-        spent.add(kind, views, batch[0].width, cost, spent.tokens - tokens)
-        share = cost.share(max(len(found), 1))
-        for request, answer in found:
-            yield Answered(request, answer, share)
+    def limited(self, memory: int | None) -> HFBackend:
+        """The same, taking no more than `memory` bytes in all, as far as that can be."""
+        self.budget = Budget.of(self.runners[0].model, self.device, memory)
+        return self
 
     def traced(self, tracer: Tracer | None) -> HFBackend:
         """The same, telling of each batch from now on."""
         self._spent.tracer = tracer
         return self
-
-
-_NO_MEMORY = "it does not fit in memory, even alone"
-
-
-def _row_failed(row: Row) -> Found:
-    return [(ask.request, Failure(_NO_MEMORY)) for ask in row.asks if ask.request is not None]
-
-
-def _line_failed(line: Line) -> Found:
-    return [(line.request, Failure(_NO_MEMORY))]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Protocol, TypeVar
-
-import torch
+from typing import Protocol, TypeVar
 
 from sway.core.views import View
 
@@ -23,20 +21,17 @@ class Sized(Protocol):
 
 
 S = TypeVar("S", bound=Sized)
-R = TypeVar("R")
 
 
-def batches(
-    items: Sequence[S], view_of: Callable[[S], View], side: Callable[[S], int], tokens: int
-) -> Iterator[list[S]]:
-    """Batches in a canonical order: by `side` (which model), width, and view, the base first.
+def batches(items: Sequence[S], view_of: Callable[[S], View], tokens: Callable[[], int]) -> Iterator[list[S]]:
+    """Batches in a canonical order: by width, and view, the base first.
 
-    A batch has at most `MAX_ROWS` rows and about `tokens` tokens, and at least one row.
+    A batch has at most `MAX_ROWS` rows and about `tokens()` tokens, and at least one row.
     """
-    ordered = sorted(items, key=lambda item: (side(item), item.width, view_of(item).key))
-    for (_, width), same in groupby(ordered, key=lambda item: (side(item), item.width)):
+    ordered = sorted(items, key=lambda item: (item.width, view_of(item).key))
+    for width, same in groupby(ordered, key=lambda item: item.width):
         found = list(same)
-        rows = max(1, min(MAX_ROWS, tokens // width))
+        rows = max(1, min(MAX_ROWS, tokens() // width))
         yield from _cut(found, rows, view_of)
 
 
@@ -51,27 +46,3 @@ def _cut(items: list[S], rows: int, view_of: Callable[[S], View]) -> Iterator[li
         high = whole if whole - low > rows // 2 else high
         yield items[low:high]
         low = high
-
-
-def run_halving(run: Callable[[list[S]], list[R]], batch: list[S], failed: Callable[[S], list[R]]) -> list[R]:
-    """Run a batch; where memory runs out, run its halves, down to single rows, which then fail alone."""
-    try:
-        return run(batch)
-    except (MemoryError, RuntimeError) as error:
-        if not _out_of_memory(error):
-            raise
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if len(batch) == 1:
-        return failed(batch[0])
-    middle = len(batch) // 2
-    return run_halving(run, batch[:middle], failed) + run_halving(run, batch[middle:], failed)
-
-
-def _out_of_memory(error: Any) -> bool:
-    told = str(error).lower()
-    return (
-        isinstance(error, MemoryError | torch.cuda.OutOfMemoryError)
-        or "out of memory" in told
-        or "allocate memory" in told
-    )

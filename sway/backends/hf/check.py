@@ -9,8 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sway.backends.hf.generate import Line, State
-from sway.backends.hf.plan import clip
+from sway.backends.hf.decode import Held
+from sway.backends.hf.generate import Line, Lines, State
+from sway.backends.hf.intake import Row
+from sway.backends.hf.packed import Unpackable
+from sway.backends.hf.passes import packed, states
 from sway.backends.hf.runner import Runner
 from sway.backends.hf.text import Ids
 from sway.core.errors import BackendError
@@ -50,7 +53,46 @@ def check_rows(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
     if gap > _TOLERANCE.get(dtype, 0.5):
         what = f"a view's logits depend on what else is in its batch, by {gap:.3g} nats"
         raise BackendError(what, where=type(runner.model).__name__, mend="this architecture is not supported")
-    return torch.equal(alone[0].nan_to_num(0.0), mixed[2].nan_to_num(0.0))
+    return torch.equal(alone[0].nan_to_num(0.0), mixed[2].nan_to_num(0.0)) and steady(runner.wide, runner.device)
+
+
+@torch.inference_mode()
+def steady(wide: int, device: torch.device) -> bool:
+    """Whether rows of products over `wide` numbers are the same, bit for bit, whether few or many share the product.
+
+    Tried on CPUs alone. Without MKL's strict mode threads split some products, such as those into a low rank, by
+    their number of rows.
+    """
+    if device.type != "cpu":
+        return True
+    generator = torch.Generator().manual_seed(0)
+    x, weights = (torch.randn(n, wide, generator=generator) for n in (512, 576))
+    for weight in (weights, weights[:8].contiguous()):
+        many = torch.nn.functional.linear(x, weight)
+        for few in (16, 64, 129):
+            if not torch.equal(torch.nn.functional.linear(x[:few], weight), many[:few]):
+                return False
+    return True
+
+
+@torch.inference_mode()
+def can_pack(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
+    """Whether sequences in one long row, one of them cut, have the model's own logits."""
+    ids = ids[:12]
+    rows = [Row(BASE, ids[1:]), Row(BASE, ids, (5,)), Row(BASE, ids[: len(ids) // 2])]
+    if len(ids) < 6:
+        return False
+    try:
+        found = packed(runner, rows)
+    except (Unpackable, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, IndexError):
+        return False
+    for row, places in zip(rows, found.places, strict=True):
+        own = torch.log_softmax(runner.own_logits(torch.tensor([row.ids], device=runner.device)), -1)[0]
+        picked, _ = found.only(list(places))
+        read = torch.log_softmax(runner.logits(picked, [])[: len(places)], -1)
+        if not _gap(own, read) <= _TOLERANCE.get(dtype, 0.5) and torch.isfinite(own).any():
+            return False
+    return True
 
 
 @torch.inference_mode()
@@ -59,9 +101,9 @@ def can_write(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
     ids = ids[:12]
     own = torch.log_softmax(runner.own_logits(torch.tensor([ids], device=runner.device)), -1)[0]
     line = Line(Generation(BASE, ""), ids[:-1])
-    state = State.start(runner, [line])
     read = []
     try:
+        state: Lines = Held.start(runner, [line], len(ids)) if runner.packs else State.start(runner, [line])
         for _ in range(2):
             for logits in state.step(runner):
                 read.append(torch.log_softmax(logits[0], -1))
@@ -81,11 +123,9 @@ def _gap(one: torch.Tensor, other: torch.Tensor) -> float:
 
 def _last(runner: Runner, rows: Sequence[Ids], views: list[View]) -> torch.Tensor:
     """Log-probabilities (rows, V) after each row."""
-    groups = runner.groups(views)
-    states = runner.score(runner.padded(rows, 16), groups)
-    picked = torch.stack([states[i, len(ids) - 1] for i, ids in enumerate(rows)])
-    logits = runner.logits(picked, clip(groups, 0, len(rows), range(len(rows) + 1)))
-    return torch.log_softmax(logits, -1)[: len(rows)]
+    found = states(runner, [Row(view, ids, (4,)) for view, ids in zip(views, rows, strict=True)])
+    picked, groups = found.only([places[-1] for places in found.places])
+    return torch.log_softmax(runner.logits(picked, groups), -1)[: len(rows)]
 
 
 def make_deterministic(seed: int, device: torch.device, exact: bool) -> DeterminismReport:

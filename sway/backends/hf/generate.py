@@ -7,9 +7,9 @@ number of keys at every step whatever the batch. Rows that have ended are droppe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -98,6 +98,20 @@ def _nucleus(mass: NDArray[np.float64], top_p: float) -> NDArray[np.intp]:
     return order[: int(np.searchsorted(np.cumsum(mass[order]), wanted)) + 1]
 
 
+class Lines(Protocol):
+    """The rows in the model."""
+
+    lines: list[Line]
+
+    def step(self, runner: Runner) -> Iterator[torch.Tensor]:
+        """The logits (m, V) that follow each line, in chunks of lines."""
+        ...
+
+    def keep(self, runner: Runner, going: Sequence[int]) -> None:
+        """Go on with these lines; with none there are no lines left."""
+        ...
+
+
 @dataclass
 class Writer:
     """Continues batches of lines on one runner."""
@@ -105,11 +119,12 @@ class Writer:
     runner: Runner
     text: Text
     ends: frozenset[int]
+    start: Callable[[Runner, Sequence[Line]], Lines]
 
     @torch.inference_mode()
     def run(self, lines: Sequence[Line]) -> list[tuple[Request[Any], Answer | Failure]]:
-        """Continue `lines`, whose padded prompts are of one width, neighbors sharing views."""
-        state = State.start(self.runner, lines)
+        """Continue `lines`, neighbors sharing views; unless packed, their padded prompts are of one width."""
+        state = self.start(self.runner, lines)
         while state.lines:
             self._choose(state.lines, state.step(self.runner))
             state.keep(self.runner, [i for i, line in enumerate(state.lines) if not line.done])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -48,16 +49,15 @@ class Views:
         """Why this adapter has no null counterpart, or None if it has."""
         return next((site.null_fault for site in self.sites if site.null_fault), None)
 
-    def groups(self, views: list[View]) -> list[Group]:
-        """The groups of a batch whose rows show `views`, one a row; neighbors that are equal make a group."""
+    def groups(self, views: Sequence[View], counts: Sequence[int] | None = None) -> list[Group]:
+        """The groups of a batch where each of `views` is shown by `counts` rows (one); equal neighbors make a group."""
         found: list[Group] = []
         start = 0
-        for stop in range(1, len(views) + 1):
-            if stop == len(views) or views[stop] != views[start]:
-                view = views[start]
-                if not view.is_base:
-                    found.append(Group(start, stop, self._effects(view), view.scale))
-                start = stop
+        for view, same in groupby(zip(views, counts or [1] * len(views), strict=True), key=lambda pair: pair[0]):
+            stop = start + sum(count for _, count in same)
+            if not view.is_base:
+                found.append(Group(start, stop, self._effects(view), view.scale))
+            start = stop
         return found
 
     def _effects(self, view: View) -> Effects:
@@ -86,12 +86,13 @@ class Views:
 
 def _add(plan: Plan, index: int, x: torch.Tensor, out: torch.Tensor, name: str) -> torch.Tensor:
     """`out` with each group's effect added to its own rows."""
-    if out.shape[0] == 1 and plan.rows > 1 and out.dim() > 1:
+    if not plan.packed and out.shape[0] == 1 and plan.rows > 1 and out.dim() > 1:
         # Positions are embedded once for all rows; from here on the rows differ.
         x, out = x.expand(plan.rows, *x.shape[1:]), out.expand(plan.rows, *out.shape[1:])
-    width = plan.width if out.shape[0] == plan.rows * plan.width else out[0].numel() // out.shape[-1]
-    if out.shape[0] not in (plan.rows, plan.rows * plan.width):
-        what = f"{name} sees {out.shape[0]} rows where the batch has {plan.rows}"
+    seen = out.numel() // out.shape[-1] if plan.packed else out.shape[0]
+    width = plan.width if seen == plan.rows * plan.width else out[0].numel() // out.shape[-1]
+    if seen not in (plan.rows, plan.rows * plan.width):
+        what = f"{name} sees {seen} rows where the batch has {plan.rows}"
         raise BackendError(what, mend="layers that regroup tokens, such as routed experts, are not supported")
     flat = out.contiguous().view(-1, out.shape[-1])
     inputs = x.reshape(flat.shape[0], *(() if x.dtype == torch.long else (x.shape[-1],)))

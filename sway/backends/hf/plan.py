@@ -39,12 +39,13 @@ class Plan:
 
     rows: int = 0
     width: int = 0
+    packed: bool = False
     groups: list[Group] = field(default_factory=list)
     paused: bool = False
 
-    def set(self, rows: int, width: int, groups: list[Group]) -> None:
-        """Describe the next forward pass."""
-        self.rows, self.width, self.groups = rows, width, groups
+    def set(self, rows: int, width: int, groups: list[Group], *, packed: bool = False) -> None:
+        """Describe the next forward pass. `packed` rows are single tokens in a batch of one."""
+        self.rows, self.width, self.groups, self.packed = rows, width, groups, packed
 
     def clear(self) -> None:
         """Every row is the base's."""
@@ -62,3 +63,8 @@ def clip(groups: Sequence[Group], start: int, stop: int, edges: Sequence[int]) -
         if low < high:
             clipped.append(Group(low - start, high - start, group.effects, group.scale))
     return clipped
+
+
+def within(groups: Sequence[Group], low: int, high: int) -> list[Group]:
+    """Groups of rows `low` to `high`, counted from `low`."""
+    return clip(groups, low, high, range(max((g.stop for g in groups), default=0) + 1))

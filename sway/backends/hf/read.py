@@ -35,9 +35,10 @@ class Reading:
         """Log-probabilities (m, k) in nats of the tokens `ids` (m, k)."""
         return self.logits.gather(1, ids) - self.peak - self.mass.log()
 
-    def greedy(self, ids: torch.Tensor) -> torch.Tensor:
-        """Whether each token of `ids` (m, k) is a likeliest one."""
-        return self.logits.gather(1, ids) == self.peak
+    def pairs(self, rows: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probabilities (k,) in nats of token `ids` (k,) in `rows` (k,), and whether each is a likeliest one."""
+        logits, peak = self.logits[rows, ids], self.peak[rows, 0]
+        return logits - peak - self.mass[rows, 0].log(), logits == peak
 
     def others(self, ids: torch.Tensor) -> torch.Tensor:
         """The log-probability (m,) of all tokens but `ids` (m, k): summed, since a difference from one loses digits."""

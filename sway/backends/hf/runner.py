@@ -10,14 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
+from sway.backends.hf import vocabulary
+from sway.backends.hf.budget import width_within
 from sway.backends.hf.lora import Views
-from sway.backends.hf.plan import MIN_ROWS, Group, Plan
+from sway.backends.hf.packed import Layout, packed_attention
+from sway.backends.hf.plan import MIN_ROWS, Group, Plan, within
+from sway.backends.hf.read import Reading
 from sway.core.errors import BackendError
 from sway.core.views import View
 
 CHUNK = 128
+_VECTOR, _GRAIN = 64, 32768
+"""Numbers that one step of torch's loops takes at most, and the fewest for which it starts another thread."""
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Runner:
     plan: Plan
     views: Views | None
     pad: int
+    packs: bool = False
     cost: Cost = field(default_factory=Cost)
 
     def __post_init__(self) -> None:
@@ -50,19 +58,21 @@ class Runner:
         self.device = next(self.model.parameters()).device
         config = self.model.config
         self.settings = config.get_text_config() if hasattr(config, "get_text_config") else config
+        self.wide = width_within(self.settings)
 
     def close(self) -> None:
         """Give the model its output layer back."""
         del self.head.forward
 
-    def groups(self, views: list[View]) -> list[Group]:
-        """The groups of rows that show `views`."""
-        return self.views.groups(views) if self.views else []
+    def groups(self, views: Sequence[View], counts: Sequence[int] | None = None) -> list[Group]:
+        """The groups of rows where each of `views` is shown by `counts` rows, or by one."""
+        return self.views.groups(views, counts) if self.views else []
 
     def hidden(self, ids: torch.Tensor, groups: list[Group], **arguments: Any) -> tuple[torch.Tensor, Any]:
         """Hidden states (rows, width, H) before the output layer for ids (rows, width), and the model's output."""
         rows, width = ids.shape
-        self.plan.set(rows, width, groups)
+        packed = "position_ids" in arguments and "attention_mask" not in arguments
+        self.plan.set(*((width, 1) if packed else (rows, width)), groups, packed=packed)
         self.plan.paused = False
         self._held = None
         try:
@@ -74,13 +84,24 @@ class Runner:
             mend = "this architecture is not supported"
             raise BackendError("the model does not use its output layer as expected", mend=mend)
         self.cost.forward_passes += 1
-        self.cost.rows += rows
+        self.cost.rows += 0 if packed else rows
         self.cost.tokens += rows * width
         return held, output
 
     def _taken(self) -> torch.Tensor | None:
         held, self._held = self._held, None
         return held
+
+    def long(
+        self, ids: Sequence[int], places: Sequence[int], layout: Layout, groups: list[Group], sequences: int
+    ) -> torch.Tensor:
+        """Hidden states (m, H) of one long row of n tokens, at `places` in their sequences; beyond n is filling."""
+        filling = [0] * (even(len(ids), self.wide, torch.get_num_threads()) - len(ids))
+        row, where = (torch.tensor([[*each, *filling]], dtype=torch.long, device=self.device) for each in (ids, places))
+        with packed_attention(self.model, layout):
+            states, _ = self.hidden(row, groups, position_ids=where, use_cache=False)
+        self.cost.rows += sequences
+        return states[0]
 
     def score(self, ids: torch.Tensor, groups: list[Group]) -> torch.Tensor:
         """Hidden states of rows that are padded on the right: causal attention makes the padding harmless."""
@@ -99,6 +120,23 @@ class Runner:
         finally:
             self._projecting = False
             self.plan.clear()
+
+    def score_pairs(
+        self, hidden: torch.Tensor, groups: list[Group], pairs: Sequence[tuple[int, int]]
+    ) -> vocabulary.Scored:
+        """Score tokens after hidden states (n, H): `pairs` of an index into the states and a token."""
+        if vocabulary.plain(self.head):
+            return vocabulary.score(self.head, hidden, pairs, self._finish)
+        rows = np.array([row for row, _ in pairs])
+        logprobs, greedy, finite = np.zeros(len(pairs)), *np.zeros((2, len(pairs)), dtype=bool)
+        for low, high in chunks(len(hidden)):
+            here = np.flatnonzero((rows >= low) & (rows < high)).tolist()
+            reading = Reading.of(self.logits(hidden[low:high], within(groups, low, high)))
+            at, ids = torch.tensor([(pairs[i][0] - low, pairs[i][1]) for i in here], device=hidden.device).unbind(1)
+            scored, likeliest = reading.pairs(at, ids)
+            logprobs[here], greedy[here] = scored.cpu().double().numpy(), likeliest.cpu().numpy()
+            finite[here] = reading.finite()[at.cpu().numpy()]
+        return vocabulary.Scored(logprobs, greedy, finite)
 
     def _hold(self, hidden: torch.Tensor) -> torch.Tensor:
         """In place of the output layer's forward: keep what it is given, unless it is asked for on purpose."""
@@ -133,6 +171,21 @@ class Runner:
         table = [[*row, *[self.pad] * (width - len(row))] for row in rows]
         table += [[self.pad] * width] * (count - len(rows))
         return torch.tensor(table, dtype=torch.long, device=self.device)
+
+
+def even(tokens: int, wide: int, threads: int) -> int:
+    """So many tokens, or a few more: at least 16, of `wide` numbers each, such that threads share them evenly.
+
+    torch gives each thread an equal part of an activation, and computes what is left over at a part's end in another
+    way, to another last digit. With parts of whole vectors there is nothing left over.
+
+    >>> even(5, 1536, 2), even(343, 96, 2), even(343, 96, 1)
+    (16, 344, 344)
+    """
+    tokens = max(tokens, MIN_ROWS)
+    while tokens * wide % (_VECTOR * min(threads, -(-tokens * wide // _GRAIN))):
+        tokens += 1
+    return tokens
 
 
 def chunks(total: int) -> Iterator[tuple[int, int]]:
