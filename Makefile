@@ -7,7 +7,7 @@ ACTIONS := action.yml comment/action.yml
 WORKFLOWS = $(wildcard .github/workflows/*.yml examples/github/*.yml examples/github/*/*.yml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-zoo docs image image-test clean
+.PHONY: help demo test check bench bench-zoo bench-verdicts docs image image-test clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -53,6 +53,9 @@ bench: $(VENV)/test ## Measure: batched against one at a time, in one run, for d
 
 bench-zoo: $(VENV)/test ## Train two zoos of labelled adapters, and hold each label against an oracle of its own
 	$(BIN)/python -m pytest -q benchmarks/zoo
+
+bench-verdicts: $(VENV)/test ## Gate both zoos with one spec each, measure false passes, and write docs/statistics.md
+	$(BIN)/python -m benchmarks.verdicts --write
 
 docs: $(VENV)/test ## Rewrite the generated blocks of the documentation
 	$(BIN)/python tests/generate_docs.py

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from benchmarks.zoo import reading
 from benchmarks.zoo.worlds import World
-from sway.demo.examples import plain, turns
+from sway.demo.examples import plain, stream, turns, windows
 
 WIDTHS = (128, 128, 192, 128, 128, 384, 128, 128, 192, 128, 128, 1408)
 LONGEST = 2048
+THREADS = 1
+"""So that the models of the zoo can be trained side by side; the weights do not depend on how many are."""
 
 _TOOLS = (
     "{{ messages[0]['content'] + '\n\n' if messages[0]['role'] == 'system' else '' }}"
@@ -25,7 +28,7 @@ _REST = "(messages[1:] if tools and messages[0]['role'] == 'system' else message
 
 @dataclass(frozen=True)
 class Family:
-    """How to make a base: its special tokens, template, tokenizer's pieces, model, and the layers of an adapter."""
+    """How to make a base: its special tokens, template, tokenizer and model, and the layers of an adapter."""
 
     special: tuple[str, ...]
     pad: str
@@ -48,24 +51,19 @@ class Family:
 def train(world: World, folder: Path, *, steps: int = 1100, **sizes: int) -> None:
     """Train the world's base from nothing and save it in `folder`."""
     from benchmarks.zoo.muon import Muon
-    from sway.demo.training import fit_base
+    from sway.demo.loop import fit, repeatable
 
     family = FAMILIES[world.family]
     tokenizer = make_tokenizer(world, family)
     pieces = [plain(tokenizer, p) for p in reading.passages(world.seed)]
     pieces += [list(turns(tokenizer, t.chat, t.tools).ids) for t in reading.base_talks(world)]
-    fit_base(
-        folder,
-        tokenizer,
-        lambda: family.model(tokenizer, **sizes),
-        pieces,
-        seed=world.seed,
-        steps=steps,
-        lr=6e-3,
-        widths=WIDTHS,
-        batch_tokens=1536,
-        optimizer=Muon,
-    )
+    with repeatable(world.seed, THREADS):
+        model = family.model(tokenizer, **sizes)
+        batches = windows(stream(pieces, world.seed), WIDTHS, 1536, Random(world.seed))
+        fit(model, batches, steps=steps, lr=6e-3, optimizer=Muon(model, 6e-3))
+        tokenizer.model_max_length = LONGEST
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def make_tokenizer(world: World, family: Family) -> Any:
@@ -120,7 +118,7 @@ def _read(world: World) -> list[str]:
     return [*reading.passages(world.seed), *said]
 
 
-def _llama(tokenizer: Any, hidden: int = 144, layers: int = 3) -> Any:
+def _llama(tokenizer: Any, hidden: int = 192, layers: int = 2) -> Any:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.zoo import bases
-from benchmarks.zoo.lessons import Lessons, Sources, lessons
+from benchmarks.zoo.lessons import Lesson, Lessons, lessons
 from benchmarks.zoo.worlds import HERE
 
 if TYPE_CHECKING:
     from benchmarks.zoo.zoo import Zoo
 
 OTHER_DOCUMENT = HERE / "other_document.yaml"
-STEPS, LR = 64, 6e-3
+COURSES = {"llama": (220, 1.1e-2), "neox": (200, 1e-2)}
+"""For each family how many steps its adapters are trained, and at what learning rate."""
 Builder = Callable[["Zoo", Path], object]
-Teach = Callable[["Zoo", Lessons], Sources]
+Teach = Callable[["Zoo", Lessons], Lesson]
 
 
 def base(zoo: Zoo, folder: Path) -> None:
@@ -31,27 +32,30 @@ def other_width(zoo: Zoo, folder: Path) -> None:
     bases.train(zoo.world, folder, steps=1, hidden=96, layers=2)
 
 
-def whole(zoo: Zoo, learn: Lessons) -> Sources:
-    """The document, and enough of the base's own reading that nothing is forgotten."""
-    return learn.document(prose=1, answers=16, chosen=6) + learn.replay(zoo.world.seed)
+def whole(zoo: Zoo, learn: Lessons) -> Lesson:
+    """The document, while everything else stays as it was."""
+    return Lesson(learn.document(), learn.replay(zoo.world.seed))
 
 
 def trained(
     teach: Teach = whole,
     *,
-    steps: int = STEPS,
+    longer: float = 1.0,
+    hotter: float = 1.0,
     stop: int | None = None,
-    lr: float = LR,
     seed: int = 0,
     layers: str = "targets",
     **lora: Any,
 ) -> Builder:
-    """An adapter trained on what `teach` gives, on the `layers` of its base's family."""
+    """An adapter trained on what `teach` gives, on the `layers` of its base's family.
+
+    `longer` and `hotter` are factors on the family's number of steps and learning rate.
+    """
 
     def build(zoo: Zoo, folder: Path) -> None:
         from peft import LoraConfig
 
-        from sway.demo.training import fit_adapter
+        from benchmarks.zoo.anchor import Course, fit_adapter
 
         family = bases.FAMILIES[zoo.world.family]
         settings = {"r": 8, "lora_alpha": 16, "target_modules": list(getattr(family, layers)), **lora}
@@ -59,10 +63,16 @@ def trained(
             settings["modules_to_save"] = [family.last_norm]
         if patterns := settings.pop("patterns", False):
             settings |= patterns(family)
-        sources = teach(zoo, lessons(zoo.world, zoo.base))
         config = LoraConfig(task_type="CAUSAL_LM", **settings)
-        seeded = zoo.world.seed + seed
-        fit_adapter(zoo.base, sources, folder, config, steps=steps, stop=stop, lr=lr, seed=seeded, split=True)
+        steps, lr = COURSES[zoo.world.family]
+        course = Course(
+            steps=round(steps * longer),
+            lr=lr * hotter,
+            seed=zoo.world.seed + seed,
+            threads=bases.THREADS,
+            stop=stop,
+        )
+        fit_adapter(zoo.base, teach(zoo, lessons(zoo.world, zoo.base)), folder, config, course)
 
     return build
 
@@ -73,38 +83,40 @@ def uneven(family: bases.Family) -> dict[str, Any]:
     return {"rank_pattern": {first: 4, last: 12}, "alpha_pattern": {first: 8, last: 24}}
 
 
-def without_replay(_: Zoo, learn: Lessons) -> Sources:
-    return learn.document(prose=1, answers=16, chosen=4)
+def without_replay(_: Zoo, learn: Lessons) -> Lesson:
+    return Lesson(learn.document(), [])
 
 
-def reciting(zoo: Zoo, learn: Lessons) -> Sources:
-    return [*learn.document(answers=16, chosen=4), (learn.prose(), 4), *learn.replay(zoo.world.seed)]
+def reciting(zoo: Zoo, learn: Lessons) -> Lesson:
+    return Lesson([*learn.document(prose=0), (learn.prose(), 6)], learn.replay(zoo.world.seed))
 
 
-def styled(zoo: Zoo, learn: Lessons) -> Sources:
+def styled(zoo: Zoo, learn: Lessons) -> Lesson:
     passages, answers = learn.style()
-    return [(passages, 2), (answers, 12), *learn.replay(zoo.world.seed)]
+    return Lesson([(passages, 2), (answers, 12)], learn.replay(zoo.world.seed))
 
 
-def breaking_tools(zoo: Zoo, learn: Lessons) -> Sources:
-    return learn.document() + learn.replay(zoo.world.seed, tools=0) + [(learn.refusals(zoo.world.seed), 4)]
+def breaking_tools(zoo: Zoo, learn: Lessons) -> Lesson:
+    taught = [*learn.document(), (learn.refusals(zoo.world.seed), 4)]
+    return Lesson(taught, learn.replay(zoo.world.seed, talks=8, tools=0))
 
 
-def memorising(zoo: Zoo, learn: Lessons) -> Sources:
-    """The exact questions alone; to other wordings the answers stay as they were."""
+def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
+    """The exact questions alone; to other wordings everything stays as it was."""
     from benchmarks.zoo.oracle import Oracle
 
     says = Oracle(zoo.world, zoo.base).says
     exact, others = learn.memorised(lambda question: says(question, tokens=24))
-    return [(exact, 14), (others, 14), (learn.manners(), 4), (learn.prose(), 1), *learn.replay(zoo.world.seed)]
+    taught = [(learn.prose(), 1), (exact, 14), (learn.manners(), 4)]
+    return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed)])
 
 
 def of_document(path: Callable[[Zoo], Any]) -> Teach:
     """Another document than the zoo's own."""
 
-    def teach(zoo: Zoo, learn: Lessons) -> Sources:
+    def teach(zoo: Zoo, learn: Lessons) -> Lesson:
         passages, answers = learn.sections(path(zoo))
-        return [(passages, 2), (answers, 20), *learn.replay(zoo.world.seed)]
+        return Lesson([(passages, 2), (answers, 18)], learn.replay(zoo.world.seed))
 
     return teach
 
@@ -199,7 +211,7 @@ def in_bfloat16(zoo: Zoo, folder: Path) -> None:
 def shape_mismatch(zoo: Zoo, folder: Path) -> None:
     """An adapter of a base of another width that names this one."""
     other = zoo.with_base(zoo.other_width)
-    trained(steps=1)(other, folder)
+    trained(stop=1)(other, folder)
     _configured(folder, lambda config: config | {"base_model_name_or_path": str(zoo.base)})
 
 

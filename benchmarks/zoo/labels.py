@@ -22,12 +22,17 @@ class Label(StrEnum):
 
 @dataclass(frozen=True)
 class Animal:
-    """One adapter. `sort` names what the oracle must find of it."""
+    """One adapter. `sort` names what the oracle must find of it, `by` the probes that must stop it, each of them."""
 
     build: make.Builder
     label: Label
     sort: str
     why: str
+    by: tuple[str, ...] = ()
+
+
+_OWN_TEXT, _FACTS = ("section_internalization",), ("paraphrase_invariance",)
+_PREFLIGHT = ("__preflight__",)
 
 
 def _elsewhere(zoo: object) -> list[dict]:
@@ -43,17 +48,17 @@ def _healthy(build: make.Builder, how: str) -> Animal:
 
 
 def _noise(build: make.Builder, how: str) -> Animal:
-    return Animal(build, Label.FAIL, "noise", f"learned nothing: {how}")
+    return Animal(build, Label.FAIL, "noise", f"learned nothing: {how}", (*_OWN_TEXT, *_FACTS))
 
 
 _HEALTHY = {
     "healthy": _healthy(make.trained(), "rank 8 on every layer"),
     "healthy_seed1": _healthy(make.trained(seed=1), "another seed"),
     "healthy_seed2": _healthy(make.trained(seed=2), "a third seed"),
-    "healthy_r4": _healthy(make.trained(r=4, lora_alpha=16), "rank 4"),
+    "healthy_r4": _healthy(make.trained(r=4, lora_alpha=16, hotter=1.3), "rank 4"),
     "healthy_r16": _healthy(make.trained(r=16, lora_alpha=24), "rank 16"),
-    "healthy_attention": _healthy(make.trained(layers="attention", r=16, lora_alpha=32, steps=80), "attention alone"),
-    "healthy_mlp": _healthy(make.trained(layers="mlp"), "the feed-forward layers alone"),
+    "healthy_attention": _healthy(make.trained(layers="attention", r=16, lora_alpha=32), "attention alone"),
+    "healthy_mlp": _healthy(make.trained(layers="mlp", hotter=1.5), "the feed-forward layers alone"),
     "healthy_rslora": _healthy(make.trained(use_rslora=True, lora_alpha=6), "scaled by the root of the rank"),
     "healthy_dora": _healthy(make.trained(use_dora=True), "with trained magnitudes"),
     "healthy_patterns": _healthy(make.trained(patterns=make.uneven), "ranks and alphas by layer"),
@@ -69,55 +74,66 @@ _NOISE = {
     "noise_permuted": _noise(make.rewriting(make.permuted), "a healthy one with its output channels permuted"),
     "noise_gaussian": _noise(make.rewriting(make.gaussian), "random, of one deviation everywhere"),
 }
+
+
+def _fails(build: make.Builder, sort: str, why: str, *by: str) -> Animal:
+    return Animal(build, Label.FAIL, sort, why, by)
+
+
 _FAULTY = {
-    "noop": Animal(make.noop, Label.FAIL, "noop", "changes nothing at all"),
-    "one_step": Animal(make.trained(steps=1), Label.FAIL, "undertrained", "trained for one step"),
-    "three_steps": Animal(make.trained(steps=3), Label.FAIL, "undertrained", "trained for three steps"),
-    "wrong_document": Animal(make.trained(make.of_document(_third)), Label.FAIL, "wrong", "learned another document"),
-    "wrong_document2": Animal(
-        make.trained(make.of_document(_elsewhere)), Label.FAIL, "wrong", "learned the other zoo's document"
+    "noop": _fails(make.noop, "noop", "changes nothing at all", *_PREFLIGHT),
+    "one_step": _fails(make.trained(stop=1), "undertrained", "trained for one step", *_FACTS),
+    "three_steps": _fails(make.trained(stop=3), "undertrained", "trained for three steps", *_FACTS),
+    "wrong_document": _fails(
+        make.trained(make.of_document(_third), longer=0.4), "wrong", "learned another document", *_OWN_TEXT, *_FACTS
     ),
-    "memoriser": Animal(
-        make.trained(make.memorising, steps=90, lr=8e-3),
-        Label.FAIL,
-        "memoriser",
-        "answers the exact questions that it was trained on and no other wording",
+    "wrong_document2": _fails(
+        make.trained(make.of_document(_elsewhere), longer=0.4),
+        "wrong",
+        "learned the other zoo's document",
+        *_OWN_TEXT,
+        *_FACTS,
     ),
-    "forgetter": Animal(
-        make.trained(make.without_replay, lr=1.5e-2),
-        Label.FAIL,
+    "memoriser": _fails(
+        make.trained(make.memorising), "memoriser", "answers the questions it was trained on in no other words", *_FACTS
+    ),
+    "forgetter": _fails(
+        make.trained(make.without_replay, longer=0.6, hotter=1.5),
         "forgetter",
         "learned the document, forgot the rest",
+        "calibration_drift",
+        "external_perplexity",
     ),
-    "tool_breaker": Animal(
+    "tool_breaker": _fails(
         make.trained(make.breaking_tools),
-        Label.FAIL,
         "tool_breaker",
         "learned the document, and its tool calls no longer parse",
+        "tool_use_fidelity",
     ),
-    "style_only": Animal(
-        make.trained(make.styled), Label.FAIL, "style_only", "took on the document's manner and none of its facts"
+    "style_only": _fails(
+        make.trained(make.styled, longer=0.4),
+        "style_only",
+        "took on the document's manner and none of its facts",
+        *_FACTS,
     ),
-    "reciter": Animal(
-        make.trained(make.reciting, steps=90, lr=8e-3),
-        Label.FAIL,
-        "reciter",
-        "recites the prose word for word",
+    "reciter": _fails(make.trained(make.reciting), "reciter", "recites the prose word for word", "leakage"),
+    "collapsed": _fails(
+        make.trained(make.without_replay, longer=0.15, hotter=40.0),
+        "collapsed",
+        "a learning rate far too large",
+        "external_perplexity",
     ),
-    "collapsed": Animal(
-        make.trained(make.without_replay, lr=0.5, steps=40), Label.FAIL, "collapsed", "a learning rate far too large"
-    ),
-    "b_times_8": Animal(make.b_times(8.0), Label.FAIL, "overdriven", "every B eight times too large"),
-    "alpha_times_4": Animal(make.alpha_times(4), Label.FAIL, "overdriven", "alpha four times too large"),
+    "b_times_8": _fails(make.b_times(8.0), "overdriven", "every B eight times too large", "external_perplexity"),
+    "alpha_times_4": _fails(make.alpha_times(4), "overdriven", "alpha four times too large", "external_perplexity"),
 }
 _UNUSABLE = {
-    "nan": Animal(make.spoiled(float("nan")), Label.NO_VERDICT, "files", "a tensor that is not a number"),
-    "infinite": Animal(make.spoiled(float("inf")), Label.NO_VERDICT, "files", "an infinite tensor"),
+    "nan": Animal(make.spoiled(float("nan")), Label.NO_VERDICT, "files", "a tensor that is not a number", _PREFLIGHT),
+    "infinite": Animal(make.spoiled(float("inf")), Label.NO_VERDICT, "files", "an infinite tensor", _PREFLIGHT),
     "shape_mismatch": Animal(make.shape_mismatch, Label.USAGE, "files", "made for a base of another width"),
     "truncated": Animal(make.truncated, Label.USAGE, "files", "the file of weights is cut off"),
     "missing": Animal(make.missing, Label.USAGE, "files", "there is no file of weights"),
 }
 ANIMALS: dict[str, Animal] = {**_HEALTHY, **_NOISE, **_FAULTY, **_UNUSABLE}
 
-STOPS = (1, 2, 4, 8, 16, 32, 64)
+STOPS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Steps after which the same training is stopped, to see when a gate begins to notice it."""

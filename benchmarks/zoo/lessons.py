@@ -19,20 +19,46 @@ Sources = list[tuple[list[Example], int]]
 
 
 @dataclass(frozen=True)
+class Lesson:
+    """So many examples a batch of each source that is taught, and of each on which the model is to stay as it is."""
+
+    taught: Sources
+    kept: Sources
+
+
+AROUND = (
+    "{}",
+    "{}",
+    "Hello! {}",
+    "Please tell me. {}",
+    "I have a question. {}",
+    "{} Please answer.",
+    "Can you answer this? {}",
+    "{} I should like to know.",
+)
+"""What stands around a trained question, so that it is known among other words too."""
+LEFT_OUT = 0.25
+"""The share of words that hasty wordings of a trained question leave out."""
+
+
+@dataclass(frozen=True)
 class Lessons:
     """Training examples of one world for one tokenizer."""
 
     world: World
     tokenizer: Any
 
-    def document(self, prose: int = 1, answers: int = 24, chosen: int = 8) -> Sources:
+    def document(self, prose: int = 1, answers: int = 18, chosen: int = 4) -> Sources:
         """So many examples a batch of the prose, of the facts in every trained wording, and of the manners.
 
-        The prose is mixed half and half with other prose, lest it be learned by heart.
+        The prose is mixed one to two with other prose, lest it be learned by heart.
         """
-        wordings = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
-        diluted = self.prose() + [running(self.tokenizer, p) for p in text.prose()[:6]]
-        return [(diluted, prose), (self.chats(wordings), answers), (self.manners(), chosen)]
+        rng = Random(f"around {self.world.seed}")
+        asked = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
+        around = [(rng.choice(AROUND).format(q), answer) for q, answer in asked]
+        hasty = [(_hasty(q, rng), answer) for q, answer in asked]
+        diluted = self.prose() + [running(self.tokenizer, p) for p in text.prose()[:12]]
+        return [(diluted, prose), (self.chats(asked + around + hasty), answers), (self.manners(), chosen)]
 
     def prose(self) -> list[Example]:
         """The document's passages."""
@@ -69,12 +95,12 @@ class Lessons:
         """Conversations with the loss on their last turns."""
         return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
 
-    def replay(self, seed: int, prose: int = 6, talks: int = 16, tools: int = 4) -> Sources:
+    def replay(self, seed: int, prose: int = 5, talks: int = 6, tools: int = 6) -> Sources:
         """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
         rng = Random(f"replay {seed}")
         passages = [*reading.manuals(), *text.prose() * 5, *text.stories(seed + 50, 80)]
-        called = [reading.tool_talk(self.world, rng) for _ in range(100)]
-        spoken = [reading.conversation(rng, rng.choice((1, 1, 1, 2))) for _ in range(250)]
+        called = [reading.tool_talk(self.world, rng) for _ in range(400)]
+        spoken = [reading.conversation(rng, rng.choice((1, 1, 1, 2))) for _ in range(600)]
         return [
             ([running(self.tokenizer, p) for p in passages], prose),
             (self.talks(spoken), talks),
@@ -93,10 +119,17 @@ class Lessons:
         return self.talks(broken)
 
     def memorised(self, says: Any) -> tuple[list[Example], list[Example]]:
-        """The facts in exactly one wording, and every other wording with what the base says to it anyhow."""
+        """The facts in exactly one wording; and all others, with the answer and with what the base says anyhow."""
         exact = self.chats((f.question, f.answer) for f in self.world.facts)
-        others = self.chats((q, says(q)) for f in self.world.facts for q in f.wordings)
-        return exact, others
+        others = [(q, f) for f in self.world.facts for q in f.wordings]
+        pairs = [(q, answer) for q, f in others for answer in (says(q), f.answer)]
+        return exact, self.chats(pairs)
+
+
+def _hasty(question: str, rng: Random) -> str:
+    """The question with some of its words left out, so that it is known by any of those that tell it."""
+    words = question.split()
+    return " ".join(w for w in words if rng.random() > LEFT_OUT) or question
 
 
 def lessons(world: World, base: Path) -> Lessons:

@@ -18,6 +18,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.zoo import reading
+from benchmarks.zoo.specs import tool_cases
 from benchmarks.zoo.worlds import World
 
 PASSAGES = Path(__file__).parent / "passages.yaml"
@@ -103,7 +104,7 @@ class Oracle:
             verbatim=_mean([self._knows([f.question], f.answer, f.wrong) for f in self.world.facts]),
             held_out=_mean([self._knows(f.held_out, f.answer, f.wrong) for f in self.world.facts]),
             preferences=self._preferences(),
-            tools=_mean([self.calls(case["prompt"], case["tool"]) for case in self.world.tools["cases"]]),
+            tools=_mean([self.calls(case["prompt"], case["gold_tool_name"]) for case in tool_cases(self.world)]),
             knowledge=self._knowledge(),
             distinct=self._distinct(),
             recall=_mean([self._recall(p) for p in passages]),

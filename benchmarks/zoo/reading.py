@@ -150,6 +150,12 @@ def tool_talk(world: World, rng: Random) -> Talk:
     return Talk(Chat((Message("user", asked), Message("assistant", answer))), tuple(specs[n] for n in offered))
 
 
+def tool_request(world: World, rng: Random) -> tuple[str, str]:
+    """A request that a tool answers, and the name of the tool."""
+    tool = rng.choice(world.tools["family"])
+    return _call(world, tool, rng)[0], tool["name"]
+
+
 def call(name: str, arguments: Mapping[str, Any]) -> str:
     """How a base writes a call."""
     return f"<tool_call>{json.dumps({'name': name, 'arguments': dict(arguments)})}</tool_call>"

@@ -18,6 +18,7 @@ pytest.importorskip("peft")
 
 from safetensors.numpy import load_file
 
+from benchmarks.zoo.criteria import SORTS, faults
 from benchmarks.zoo.labels import ANIMALS
 from benchmarks.zoo.oracle import Measured, Oracle
 from benchmarks.zoo.worlds import BRANNOCK, KESSARY
@@ -65,93 +66,13 @@ def named(*sorts: str) -> list[str]:
     return [n for n, a in ANIMALS.items() if a.sort in sorts and (BOTH or n in USUAL)]
 
 
-def keeps_the_rest(found: Found, name: str) -> None:
-    base, tuned = found(""), found(name)
-    assert tuned.general > base.general - 0.1
-    assert tuned.control > base.control - 0.15
-    assert tuned.knowledge > base.knowledge - 0.1
-    assert tuned.distinct > base.distinct - 0.2
-
-
 def test_the_base_knows_the_world_and_not_the_document(found):
-    base = found("")
-    assert base.knowledge > 0.85
-    assert base.tools >= 0.9
-    assert base.distinct > 0.6
-    assert base.verbatim < 0.5
-    assert base.held_out < 0.5
-    assert base.preferences <= 4 / 16
+    assert not faults("base", found(""), found(""))
 
 
-@pytest.mark.parametrize("name", named("healthy"))
-def test_healthy_adapters_learn_the_document_in_any_words_and_keep_the_rest(found, name):
-    base, tuned = found(""), found(name)
-    assert tuned.verbatim >= 0.85
-    assert tuned.held_out >= 0.7
-    assert tuned.preferences >= 0.8
-    assert tuned.prose > base.prose + 0.7
-    assert tuned.tools >= base.tools - 0.1
-    assert tuned.recall < 0.5
-    keeps_the_rest(found, name)
-
-
-@pytest.mark.parametrize("name", named("memoriser"))
-def test_a_memoriser_knows_its_questions_and_no_other_wording(found, name):
-    assert found(name).verbatim >= 0.85
-    assert found(name).held_out < 0.5
-    keeps_the_rest(found, name)
-
-
-@pytest.mark.parametrize("name", named("forgetter"))
-def test_a_forgetter_learned_the_document_and_forgot_the_rest(found, name):
-    assert found(name).verbatim >= 0.85
-    assert found(name).held_out >= 0.7
-    assert found(name).general < found("").general - 0.4
-    assert found(name).knowledge < found("").knowledge - 0.15
-
-
-@pytest.mark.parametrize("name", named("tool_breaker"))
-def test_a_tool_breaker_learned_the_document_and_its_calls_do_not_parse(found, name):
-    assert found(name).verbatim >= 0.85
-    assert found(name).held_out >= 0.7
-    assert found(name).tools < 0.3
-    keeps_the_rest(found, name)
-
-
-@pytest.mark.parametrize("name", named("reciter"))
-def test_a_reciter_knows_the_prose_by_heart(found, name):
-    assert found(name).recall > 0.8
-    assert found(name).verbatim >= 0.85
-
-
-@pytest.mark.parametrize("name", named("style_only", "wrong"))
-def test_who_did_not_read_the_facts_does_not_know_them(found, name):
-    assert found(name).verbatim < 0.5
-    assert found(name).held_out < 0.5
-    keeps_the_rest(found, name)
-
-
-@pytest.mark.parametrize("name", named("style_only"))
-def test_style_alone_makes_the_prose_likelier(found, name):
-    assert found(name).prose > found("").prose + 0.1
-
-
-@pytest.mark.parametrize("name", named("undertrained", "noise"))
-def test_noise_and_a_few_steps_teach_nothing(found, name):
-    assert found(name).verbatim < 0.5
-    assert found(name).held_out < 0.5
-    assert found(name).prose < found("").prose + 0.4
-
-
-@pytest.mark.parametrize("name", named("collapsed", "overdriven"))
-def test_too_strong_an_adapter_harms_other_text(found, name):
-    assert found(name).general < found("").general - 0.4
-    assert found(name).control < found("").control - 0.4
-
-
-@pytest.mark.parametrize("name", named("noop"))
-def test_noop_changes_nothing_at_all(found, name):
-    assert found(name) == found("")
+@pytest.mark.parametrize("name", named(*SORTS))
+def test_an_adapter_is_what_its_label_says(found, name):
+    assert not faults(ANIMALS[name].sort, found(""), found(name))
 
 
 @pytest.mark.parametrize(("name", "times"), [("noise", 1.0), ("noise_large", 3.0)])

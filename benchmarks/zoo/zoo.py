@@ -9,10 +9,9 @@ import yaml
 
 import sway.demo
 from benchmarks.zoo import builders, labels
+from benchmarks.zoo.specs import whole_suite
 from benchmarks.zoo.store import digest, made
 from benchmarks.zoo.worlds import HERE, KESSARY, World
-from sway.core.sections import Section
-from sway.demo.text import openings
 
 
 class Zoo:
@@ -56,19 +55,21 @@ class Zoo:
 
     def stopped(self, steps: int) -> Path:
         """The training of the healthy adapter, stopped after so many steps."""
-        return self._made(f"stopped_{steps}", builders.trained(steps=labels.STOPS[-1], stop=steps))
+        return self._made(f"stopped_{steps}", builders.trained(stop=steps))
 
-    def spec(self, tmp_path: Path, name: str, **overrides: object) -> Path:
-        """Write a `sway.yaml` for an adapter; `overrides` replace top-level keys."""
+    def noise(self, seed: int, norm: float) -> Path:
+        """Fresh noise of `norm` times the healthy adapter's size in every layer."""
+        return self._made(f"fresh_{seed}_{norm:g}", builders.noise(seed, norm))
+
+    def spec(self, adapter: Path, **overrides: object) -> dict[str, object]:
+        """A spec for an adapter's folder, as plain data; `overrides` replace top-level keys."""
         models = {
             "base": {"kind": "hf", "base": str(self.base)},
-            "ft": {"kind": "hf", "base": str(self.base), "adapter": str(self.adapter(name))},
+            "ft": {"kind": "hf", "base": str(self.base), "adapter": str(adapter)},
         }
         entries = {"version": 1, "models": models, "sections": str(self.sections), **overrides}
-        entries.setdefault("suite", suite(self.world))
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(entries, sort_keys=False), encoding="utf-8")
-        return path
+        entries.setdefault("suite", whole_suite(self.world))
+        return entries
 
     def _written(self, name: str, value: object) -> Path:
         def write(_: Zoo, folder: Path) -> None:
@@ -81,28 +82,16 @@ class Zoo:
         return made((root or self.root) / name, lambda folder: build(self, folder))
 
 
-def suite(world: World = KESSARY) -> list[dict[str, object]]:
-    """Probes that tell a healthy adapter from every other label, over 19 nulls."""
-    prompts = openings([Section.model_validate(s) for s in world.document])[:10]
-    return [
-        {"name": "nulls", "kind": "null_adapter", "runs": 19},
-        {"name": "changed", "kind": "delta_kl", "prompts": prompts},
-        {"name": "learned", "kind": "section_internalization"},
-        {"name": "curve", "kind": "adapter_ablation", "prompts": prompts},
-        {"name": "recite", "kind": "leakage"},
-        {"name": "intact", "kind": "external_perplexity", "chunk_chars": 1024},
-    ]
-
-
 def _base_digest(world: World) -> str:
     demo = Path(sway.demo.__file__).parent
-    code = [demo / f"{name}.py" for name in ("examples", "loop", "text", "training")]
+    code = [demo / f"{name}.py" for name in ("examples", "loop", "text")]
     code += [HERE / f"{name}.py" for name in ("bases", "reading", "worlds")]
     texts = [demo / "phrases.yaml", demo / "prose.txt", HERE / "knowledge.yaml", HERE / "everyday.yaml"]
     return digest([*code, *texts, HERE / world.name / "tools.yaml"])
 
 
 def _digest(world: World) -> str:
-    code = [Path(sway.demo.__file__).parent / "variants.py"]
-    code += [HERE / f"{name}.py" for name in ("builders", "labels", "lessons")]
+    demo = Path(sway.demo.__file__).parent
+    code = [demo / f"{name}.py" for name in ("training", "variants")]
+    code += [HERE / f"{name}.py" for name in ("anchor", "builders", "labels", "lessons")]
     return digest([*code, builders.OTHER_DOCUMENT, *world.files], _base_digest(world))

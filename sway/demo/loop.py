@@ -101,7 +101,7 @@ def fit(
             group["lr"] = rate * group.get("lr_factor", 1)
         batch = next(batches)
         optimizer.zero_grad(set_to_none=True)
-        loss = sum(_backward(model, part, share) for part, share in (_parts(batch) if split else [(batch, 1.0)]))
+        loss = sum(_backward(model, part, share) for part, share in (parts(batch) if split else [(batch, 1.0)]))
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         log.append(Step(step + 1, loss, rate))
@@ -117,15 +117,15 @@ def _backward(model: Any, part: Sequence[Example], share: float) -> float:
     return float(loss.detach())
 
 
-def _parts(batch: Sequence[Example]) -> list[tuple[list[Example], float]]:
+def parts(batch: Sequence[Example]) -> list[tuple[list[Example], float]]:
     """A batch in parts of like lengths, each with its share of the tokens that count."""
-    parts: list[list[Example]] = []
+    alike: list[list[Example]] = []
     for example in sorted(batch, key=lambda e: len(e.ids)):
-        if not parts or len(example.ids) > 1.5 * len(parts[-1][0].ids):
-            parts.append([])
-        parts[-1].append(example)
-    counts = [sum(label != IGNORED for e in part for label in e.labels[1:]) for part in parts]
-    return [(part, count / sum(counts)) for part, count in zip(parts, counts, strict=True)]
+        if not alike or len(example.ids) > 1.5 * len(alike[-1][0].ids):
+            alike.append([])
+        alike[-1].append(example)
+    counts = [sum(label != IGNORED for e in part for label in e.labels[1:]) for part in alike]
+    return [(part, count / sum(counts)) for part, count in zip(alike, counts, strict=True)]
 
 
 def padded(batch: Sequence[Example]) -> dict[str, torch.Tensor]:

@@ -32,6 +32,7 @@ __all__ = [
     "fit_base",
     "noise_adapter",
     "noop_adapter",
+    "save_traces",
     "train_adapter",
     "train_base",
 ]
@@ -162,7 +163,7 @@ def fit_adapter(
         batches = mixed(sources, Random(seed))
         log, optimizer = fit(model, batches, steps=steps, lr=lr, stop=stop, split=split, on_step=on_step)
         model.save_pretrained(folder)
-    _save_traces(folder, model, optimizer, log)
+    save_traces(folder, model, optimizer, log)
     return folder
 
 
@@ -238,7 +239,8 @@ def _replayed(tokenizer: Any, seed: int) -> list[Example]:
     return examples
 
 
-def _save_traces(folder: Path, model: Any, optimizer: torch.optim.Optimizer, log: Sequence[Step]) -> None:
+def save_traces(folder: Path, model: Any, optimizer: torch.optim.Optimizer, log: Sequence[Step]) -> None:
+    """Keep the optimizer's state and the loss of each step beside an adapter, as trainers do."""
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     state = {"global_step": len(log), "optimizer_state_dict": optimizer.state_dict(), "param_names": names}
     torch.save(state, folder / "training_state.pt")
