@@ -7,7 +7,7 @@ ACTIONS := action.yml comment/action.yml
 WORKFLOWS = $(wildcard .github/workflows/*.yml examples/github/*.yml examples/github/*/*.yml)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-zoo bench-verdicts docs image image-test clean
+.PHONY: help demo test check lint image-check bench bench-zoo bench-verdicts docs image image-test clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -34,7 +34,9 @@ demo: $(VENV)/run ## Train a small base and three adapters, and gate them
 test: $(VENV)/test ## Run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image where an engine is here
+check: test lint image-check ## What CI runs: the tests, the linters, and the image where an engine is here
+
+lint: $(VENV)/lint ## The linters alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -45,6 +47,8 @@ check: $(VENV)/lint test ## What CI runs: the tests, the linters, and the image 
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions $(ACTIONS)
 	$(BIN)/zizmor --offline --no-progress --quiet --persona=auditor --config .github/zizmor.yml $(ACTIONS) $(WORKFLOWS)
 	$(BIN)/pre-commit validate-manifest .pre-commit-hooks.yaml
+
+image-check: $(VENV)/test ## Build and test the image where an engine is here, and say so where none is
 	scripts/image.sh check $(BIN)/python
 
 bench: $(VENV)/test ## Measure: batched against one at a time, in one run, for docs/performance.md; and how often comparisons are wrong
