@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.models import build_adapter
-from benchmarks.standard import LAMBDAS, Overheard, next_tokens, nulls, prompts, standard
+from benchmarks.standard import LAMBDAS, Overheard, next_tokens, nulls, prompts, prose_of, standard
 from sway.core.requests import Generation, Request
 from sway.core.trace import Batch
 from sway.core.views import BASE, TUNED, View
@@ -49,8 +49,6 @@ def rates(backend: Any, batches: Sequence[Batch], layers: int) -> list[str]:
     cpu, tokens = sum(b.cpu_seconds for b in scored), sum(b.tokens for b in scored)
     inner = 2 * layers * (2 * HIDDEN * HIDDEN + 2 * HIDDEN * KV + 3 * HIDDEN * WIDE)
     start = time.process_time()
-    from benchmarks.standard import prose_of
-
     work = prose_of(8)
     found = list(backend.answer(work))
     took = time.process_time() - start

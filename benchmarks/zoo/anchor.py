@@ -19,7 +19,7 @@ from transformers import AutoModelForCausalLM
 
 from benchmarks.zoo.lessons import Lesson
 from sway.demo.examples import mixed
-from sway.demo.loop import IGNORED, Example, Step, learning_rate, padded, parts, repeatable
+from sway.demo.loop import IGNORED, Example, Step, backward, learning_rate, padded, parts, repeatable
 from sway.demo.training import save_traces
 
 WEIGHT = 4.0
@@ -57,7 +57,7 @@ def _fit(model: Any, lesson: Lesson, course: Course) -> tuple[list[Step], torch.
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
-        loss = sum(_learn(model, part, share) for part, share in parts(next(taught)))
+        loss = sum(backward(model, part, share) for part, share in parts(next(taught)))
         for part, share in parts(next(kept)):
             anchor.hold(part, share * WEIGHT)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -65,12 +65,6 @@ def _fit(model: Any, lesson: Lesson, course: Course) -> tuple[list[Step], torch.
         log.append(Step(step + 1, loss, rate))
     model.eval()
     return log, optimizer
-
-
-def _learn(model: Any, part: Sequence[Example], share: float) -> float:
-    loss = model(**padded(part)).loss * share
-    loss.backward()
-    return float(loss.detach())
 
 
 class _Anchor:

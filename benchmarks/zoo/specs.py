@@ -14,6 +14,7 @@ from benchmarks.zoo.worlds import World
 Suite = list[dict[str, Any]]
 TOOL_CASES = 40
 TOOL_TOKENS = 64
+CONTROLS = (("What do bees make?", "They make honey."), ("Where does the sun set?", "It sets in the west."))
 
 
 def whole_suite(world: World, runs: int = 19) -> Suite:
@@ -39,9 +40,6 @@ def whole_suite(world: World, runs: int = 19) -> Suite:
         entry("gradient_ghost", **optional),
         entry("training_drift", **optional),
     ]
-
-
-CONTROLS = (("What do bees make?", "They make honey."), ("Where does the sun set?", "It sets in the west."))
 
 
 def calibrated(world: World, runs: int, seed: int) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def build(
         "dummy": lambda: _dummy(base, tuned),
         "custom": lambda: _custom(base, tuned),
     }
+    if memory is not None and tuned.kind != "hf":
+        raise BackendError(f"kind {tuned.kind} cannot keep to it", where="--memory", mend="leave it out")
     return makers[tuned.kind]()
 
 

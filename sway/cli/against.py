@@ -11,7 +11,6 @@ from sway.cli.console import console
 from sway.core.errors import SwayError
 from sway.core.results import SuiteResult
 from sway.engine.compare import SHARE, Comparison, Side, compare
-from sway.report.comparison import settle as settle
 from sway.report.comparison import show_comparison
 
 fail_on_regression = click.option(

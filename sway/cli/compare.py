@@ -9,9 +9,8 @@ import click
 
 from sway.cli.against import checked, fail_on_regression
 from sway.cli.console import console
-from sway.cli.several import worst
 from sway.core.errors import SwayError
-from sway.core.exits import Exit
+from sway.core.exits import Exit, worst
 from sway.engine.compare import SHARE, Comparison, compare
 from sway.report.baseline import read_side
 from sway.report.comparison import as_json, markdown, show_comparison

@@ -10,20 +10,21 @@ from typing import Any
 import click
 
 from sway.backends.shelf import Shelf
-from sway.cli.against import baseline, check_shared, checked, fail_on_regression, held_against, settle, show_against
+from sway.cli.against import baseline, check_shared, checked, fail_on_regression, held_against, show_against
 from sway.cli.options import a_number
 from sway.cli.reports import Outputs, outputs
 from sway.cli.session import judge_spec, judging, parse_weights, report, tracer
-from sway.cli.several import Judged, judged_in_turn, load_all, names, place, show_all, worst
+from sway.cli.several import Judged, judged_in_turn, load_all, names, place, show_all
 from sway.core import folders
 from sway.core.errors import SwayError
-from sway.core.exits import Exit
+from sway.core.exits import Exit, worst
 from sway.core.results import SuiteResult
 from sway.engine.compare import Side
 from sway.engine.gate import Decision, FailOn
 from sway.engine.kept import Ledger
 from sway.engine.plan import Options
 from sway.report.baseline import read_side
+from sway.report.comparison import settle
 from sway.suite.spec import LoadedSpec
 
 

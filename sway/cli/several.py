@@ -16,8 +16,7 @@ from rich.text import Text
 from sway.backends.shelf import base_key
 from sway.cli.console import console
 from sway.core.errors import NoOpError, PreflightError, SpecError, SwayError
-from sway.core.exits import Exit
-from sway.core.exits import worst as worst
+from sway.core.exits import Exit, worst
 from sway.core.text import printable
 from sway.core.verdicts import Verdict
 from sway.suite.loader import load_spec

@@ -29,24 +29,22 @@ def user_cache() -> Path:
 
 def null_statistics() -> Path | None:
     """The statistics of null adapters; None when `SWAY_DISABLE_NULL_CACHE=1`, or without a home."""
-    if os.environ.get("SWAY_DISABLE_NULL_CACHE") == "1":
-        return None
-    if chosen := os.environ.get("SWAY_NULL_CACHE_DIR"):
-        return writable(_expanded(chosen))
-    if os.environ.get("XDG_CACHE_HOME"):
-        return writable(user_cache() / "dlm-sway" / "null-stats")
-    return writable(_expanded("~/.dlm-sway/null-stats"))
+    return _cache("NULL", "null-stats")
 
 
 def base_answers() -> Path | None:
     """What base models were asked; None when `SWAY_DISABLE_BASE_CACHE=1`, or without a home."""
-    if os.environ.get("SWAY_DISABLE_BASE_CACHE") == "1":
+    return _cache("BASE", "base-answers")
+
+
+def _cache(variable: str, name: str) -> Path | None:
+    if os.environ.get(f"SWAY_DISABLE_{variable}_CACHE") == "1":
         return None
-    if chosen := os.environ.get("SWAY_BASE_CACHE_DIR"):
+    if chosen := os.environ.get(f"SWAY_{variable}_CACHE_DIR"):
         return writable(_expanded(chosen))
     if os.environ.get("XDG_CACHE_HOME"):
-        return writable(user_cache() / "dlm-sway" / "base-answers")
-    return writable(_expanded("~/.dlm-sway/base-answers"))
+        return writable(user_cache() / "dlm-sway" / name)
+    return writable(_expanded(f"~/.dlm-sway/{name}"))
 
 
 def kept_answers() -> Path | None:

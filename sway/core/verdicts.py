@@ -23,6 +23,10 @@ class Verdict(StrEnum):
         return self in (Verdict.PASS, Verdict.FAIL, Verdict.WARN)
 
 
+GRAVEST_FIRST = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS)
+"""What several verdicts come to: a failure is final, whatever could not be judged beside it."""
+
+
 class Reason(StrEnum):
     """Why the judge decided as it did; renderers and advice key on it, never on a message."""
 

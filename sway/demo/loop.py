@@ -101,7 +101,7 @@ def fit(
             group["lr"] = rate * group.get("lr_factor", 1)
         batch = next(batches)
         optimizer.zero_grad(set_to_none=True)
-        loss = sum(_backward(model, part, share) for part, share in (parts(batch) if split else [(batch, 1.0)]))
+        loss = sum(backward(model, part, share) for part, share in (parts(batch) if split else [(batch, 1.0)]))
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         log.append(Step(step + 1, loss, rate))
@@ -111,7 +111,8 @@ def fit(
     return log, optimizer
 
 
-def _backward(model: Any, part: Sequence[Example], share: float) -> float:
+def backward(model: Any, part: Sequence[Example], share: float) -> float:
+    """Add the gradient of `share` times the loss of some examples; that loss."""
     loss = model(**padded(part)).loss * share
     loss.backward()
     return float(loss.detach())

@@ -89,15 +89,13 @@ def fit_base(
     lr: float = 2e-3,
     widths: Sequence[int] = _WINDOWS,
     batch_tokens: int = _BATCH_TOKENS,
-    optimizer: Callable[[Any, float], torch.optim.Optimizer] | None = None,
     on_step: Progress | None = None,
 ) -> Path:
     """Train the model that `model` makes, once the seed is set, on windows of `pieces`; save it with its tokenizer."""
     with repeatable(seed):
         untrained = model()
         batches = windows(stream(pieces, seed), widths, batch_tokens, Random(seed))
-        moved_by = optimizer(untrained, lr) if optimizer else None
-        fit(untrained, batches, steps=steps, lr=lr, weight_decay=0.05, optimizer=moved_by, on_step=on_step)
+        fit(untrained, batches, steps=steps, lr=lr, weight_decay=0.05, on_step=on_step)
         tokenizer.model_max_length = untrained.config.max_position_embeddings
         untrained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -17,7 +17,7 @@ from typing import Any
 from sway.backends.interface import Identity
 from sway.core.requests import Answer, Failure, Request
 from sway.engine.ask import question_key
-from sway.engine.stored import keepable, packed, replace_file, unpacked
+from sway.engine.stored import keepable, packed, prune, replace_file, unpacked
 
 FORMAT = 1
 MAX_BYTES = 64 << 20
@@ -39,6 +39,7 @@ class BaseAnswers:
         new = {question_key(q): a for q, a in found.items() if q.view.is_base and keepable(a)}
         if self._path is None or new.keys() <= self.known.keys():
             return
+        prune(self._path.parent)
         # Read again: another run may have added to it meanwhile.
         kept = {key: packed(a) for key, a in (self._read() | new).items() if not isinstance(a, Failure)}
         sizes = {key: len(json.dumps(a)) for key, a in kept.items()}
@@ -58,7 +59,9 @@ class BaseAnswers:
             answers = stored["answers"]
             if (stored["format"], stored["key"], stored["sum"]) != (FORMAT, self._key, _sum(answers)):
                 return {}
-            return {str(key): unpacked(value) for key, value in answers.items()}
+            found = {str(key): unpacked(value) for key, value in answers.items()}
+            self._path.touch()  # it is in use, and not to be pruned
+            return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 

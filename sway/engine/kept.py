@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +17,9 @@ from sway.backends.interface import Identity
 from sway.core.errors import Interrupted
 from sway.core.requests import Answer, Failure, Request
 from sway.engine.ask import Store, question_key
-from sway.engine.stored import keepable, packed, replace_file, unpacked
+from sway.engine.stored import keepable, packed, prune, replace_file, unpacked
 
 FORMAT = 1
-STALE_SECONDS = 14 * 24 * 3600
 
 
 class Ledger:
@@ -46,7 +44,7 @@ class Ledger:
     def interrupted(self, store: Store, identity: Identity, numerics: str) -> Interrupted:
         """Keep what was answered; the exception says how to go on."""
         path = self._path(identity, numerics)
-        _prune(self.folder)
+        prune(self.folder)
         kept = {**store.known, **_answers(store)}
         if path is None or not kept or not _write(path, kept):
             return Interrupted("interrupted; nothing was kept, and the same command starts afresh")
@@ -90,14 +88,6 @@ def _answers(store: Store) -> dict[str, Answer]:
 def _write(path: Path, answers: Mapping[str, Answer]) -> bool:
     """Replace the file in one step; False where it cannot be written."""
     return replace_file(path, {"format": FORMAT, "answers": {key: packed(a) for key, a in answers.items()}})
-
-
-def _prune(folder: Path | None) -> None:
-    """Remove what nobody came back for."""
-    with suppress(OSError):
-        for path in folder.glob("*") if folder else ():
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                path.unlink()
 
 
 def _read(path: Path | None) -> dict[str, Answer]:

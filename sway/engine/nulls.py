@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sway.backends.embed import embedder_digest
 from sway.backends.interface import Identity
 from sway.core.probe import Context, EmbeddingParams, Params, Probe
 from sway.core.views import NullDraw, NullFamily
+from sway.engine.stored import replace_file
 
 FORMAT = 1
 DEFAULT_RUNS, THOROUGH_RUNS = 19, 99
@@ -95,11 +95,4 @@ class NullCache:
         """Replace the file in one step; a cache that cannot be written is only slower."""
         if self.folder is None or key is None or not raw:
             return
-        text = json.dumps({"format": FORMAT, "key": key, "raw": raw}, sort_keys=True)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as part:
-                part.write(text)
-            Path(part.name).replace(self.folder / f"{key}.json")
-        except OSError:
-            return
+        replace_file(self.folder / f"{key}.json", {"format": FORMAT, "key": key, "raw": raw})

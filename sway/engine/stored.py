@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from sway.core.requests import Answer, Failure, Generated, SpanScore, TokenDist
 
 _KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (TokenDist, SpanScore, Generated)}
 """Answers that depend on the base, the adapter and the question alone."""
+
+STALE_SECONDS = 14 * 24 * 3600
 
 
 def keepable(answer: Answer | Failure) -> bool:
@@ -46,6 +50,14 @@ def replace_file(path: Path, content: Any) -> bool:
     except OSError:
         return False
     return True
+
+
+def prune(folder: Path | None) -> None:
+    """Remove what nobody came back for."""
+    with suppress(OSError):
+        for path in folder.glob("*") if folder else ():
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
 
 
 def _plain(value: Any) -> Any:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
+from sway.core.verdicts import GRAVEST_FIRST
+
 LONGEST = 65_536
 """Characters that GitHub takes in a comment."""
-VERDICTS = ("PASS", "WARN", "FAIL", "ERROR")
+_GRAVER = tuple(verdict.upper() for verdict in reversed(GRAVEST_FIRST))
 _TOLD = re.compile(r"^## \S+ sway: ([A-Z]+)", re.MULTILINE)
 _RUN = re.compile(r"<!-- run ([0-9]{1,19})\.([0-9]{1,19}) -->")
 
@@ -42,8 +44,8 @@ def written(body: str | None) -> tuple[int, int]:
 def gravity(body: str | None) -> int:
     """How grave the verdict is that a comment leads with; -1 where it has none.
 
-    >>> gravity("## x sway: FAIL, worse than main") > gravity("## x sway: PASS")
+    >>> gravity("## x sway: FAIL, worse than main") > gravity("## x sway: ERROR") > gravity("## x sway: PASS")
     True
     """
     found = _TOLD.search(plain(body))
-    return VERDICTS.index(found[1]) if found and found[1] in VERDICTS else -1
+    return _GRAVER.index(found[1]) if found and found[1] in _GRAVER else -1

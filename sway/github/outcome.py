@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sway.core.errors import SwayError
 from sway.core.exits import Exit, worst
-from sway.core.verdicts import Verdict
+from sway.core.verdicts import GRAVEST_FIRST, Verdict
 from sway.engine.compare import Change, Comparison, Side, compare
 from sway.engine.gate import Decision, FailOn, decide
 from sway.github.baseline import Baseline
@@ -21,7 +21,6 @@ from sway.report.revive import result_of
 from sway.report.summary import Summary, summarize
 
 MOST_REPORTS = 100
-GRAVE = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS)
 CONTRADICTS = "The report claims a better verdict than its own probes have; theirs counts."
 NOT_ALONE = (
     "The gate's own exit code is worse than what its reports say, or something that it needs could not be read, so "
@@ -206,7 +205,7 @@ def _closing(verdict: Verdict, code: Exit, wanted: Wanted) -> Verdict:
 
 
 def _gravest(verdicts: Sequence[Verdict]) -> Verdict:
-    return min(verdicts, key=GRAVE.index)
+    return min(verdicts, key=GRAVEST_FIRST.index)
 
 
 def _known(code: int) -> Exit:

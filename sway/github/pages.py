@@ -22,8 +22,6 @@ verdict alone."""
 ROOM = 200
 """Characters for the marker and the stamp."""
 SIGNS = {Change.REGRESSED: "📉", Change.IMPROVED: "📈", Change.LOST: "❓", Change.ADDED: "🆕", Change.APART: "❔"}
-
-
 MOVED = (Change.REGRESSED, Change.IMPROVED)
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import json
 
 import click
 import pytest
@@ -37,3 +38,12 @@ def test_commands_refuse_it_before_they_read_anything(call, command, text):
     ran = call(command, "nowhere.yaml", "--memory", text)
     assert ran.code == 2
     assert "no amount of memory" in ran.err
+
+
+def test_a_kind_that_cannot_keep_to_it_says_so(call, tmp_path):
+    models = {"base": {"kind": "dummy", "base": "b"}, "ft": {"kind": "dummy", "base": "b", "adapter": "."}}
+    suite = [{"name": "changed", "kind": "delta_kl", "prompts": ["a"]}]
+    (tmp_path / "sway.yaml").write_text(json.dumps({"version": 1, "models": models, "suite": suite}))
+    ran = call("gate", tmp_path / "sway.yaml", "--memory", "4GB")
+    assert ran.code == 2
+    assert "--memory: kind dummy cannot keep to it (leave it out)" in ran.err

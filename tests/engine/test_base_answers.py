@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sway.backends.interface import Answered, Identity
+from sway.backends.interface import Identity
 from sway.core.requests import NextToken
 from sway.core.results import SuiteResult
 from sway.core.views import BASE
 from sway.engine.base_answers import BaseAnswers
 from sway.engine.plan import Options
 from sway.engine.run import run_suite
+from sway.engine.stored import STALE_SECONDS
 from sway.suite.loader import spec_from_data
 from tests.engine.test_kept import QUESTIONS, WHO, Backend, filled
 
@@ -112,6 +114,15 @@ def test_the_oldest_answers_go_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 0 < len(known) < len(old) + 1
 
 
+def test_bases_that_nobody_came_back_to_go(tmp_path: Path) -> None:
+    BaseAnswers(tmp_path, WHO, "cpu").keep(filled().found)
+    (old,) = tmp_path.iterdir()
+    os.utime(old, (1, time.time() - STALE_SECONDS - 60))
+    BaseAnswers(tmp_path, WHO, "cuda").keep(filled().found)
+    assert old not in list(tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 class Recalled(Backend):
     """Tells what it was reminded of."""
 
@@ -121,9 +132,6 @@ class Recalled(Backend):
 
     def recall(self, found: dict[Any, Any]) -> None:
         self.heard |= found
-
-    def answer(self, requests: Sequence[Any]) -> Iterator[Answered]:
-        yield from super().answer(requests)
 
 
 def test_a_backend_hears_what_the_base_said(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from sway.core.requests import Embed, Generation, NextToken, RollingLogprob, Spa
 from sway.core.results import SuiteResult
 from sway.core.views import BASE, TUNED, NullDraw
 from sway.engine.ask import Store, question_key
-from sway.engine.kept import STALE_SECONDS, Ledger
+from sway.engine.kept import Ledger
 from sway.engine.plan import Options
 from sway.engine.run import run_suite
+from sway.engine.stored import STALE_SECONDS
 from sway.suite.loader import spec_from_data
 
 WHO = Identity("b", "a", "b" * 64, "a" * 64)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -47,8 +47,6 @@ from sway.core.trace import Tracer
 from sway.core.views import BASE, TUNED
 
 _SAMPLE = "The quick brown fox jumps over the lazy dog, and then it rests under a tree."
-T = TypeVar("T")
-Found = list[tuple[Request[Any], Answer | Failure]]
 
 
 class HFBackend(Scores):

@@ -59,6 +59,12 @@ class Budget:
         return self.run(run, batch[:middle], failed) + self.run(run, batch[middle:], failed)
 
 
+def text_settings(model: Any) -> Any:
+    """The settings of a model's language part."""
+    config = model.config
+    return config.get_text_config() if hasattr(config, "get_text_config") else config
+
+
 def width_within(settings: Any) -> int:
     """How many numbers a token is inside a block's perceptron, by the model's settings."""
     return _setting(settings, ("intermediate_size", "n_inner", "ffn_dim"), 4 * _setting(settings, _HIDDEN, 4096))
@@ -70,7 +76,7 @@ def _weight(model: Any) -> int:
 
 def _a_token(model: Any) -> tuple[int, int]:
     """Bytes that a token takes in a pass, and that its keys and values take, by the model's settings."""
-    config = model.config.get_text_config() if hasattr(model.config, "get_text_config") else model.config
+    config = text_settings(model)
     size = next(model.parameters()).element_size()
     hidden, wide = _setting(config, _HIDDEN, 4096), width_within(config)
     layers = _setting(config, ("num_hidden_layers", "n_layer", "num_layers"), 32)

@@ -12,7 +12,6 @@ import torch
 from sway.backends.hf.decode import Held
 from sway.backends.hf.generate import Line, Lines, State
 from sway.backends.hf.intake import Row
-from sway.backends.hf.packed import Unpackable
 from sway.backends.hf.passes import packed, states
 from sway.backends.hf.runner import Runner
 from sway.backends.hf.text import Ids
@@ -23,6 +22,8 @@ from sway.core.views import BASE, TUNED, View
 
 _TOLERANCE = {torch.float32: 2e-3, torch.bfloat16: 0.5, torch.float16: 0.1}
 WORKSPACE = ":4096:8"
+_UNFIT = (TypeError, ValueError, RuntimeError, AttributeError, IndexError)
+"""What a model's own code raises where it takes no positions, no mask, no cache, or no other attention than its own."""
 
 
 @torch.inference_mode()
@@ -84,7 +85,7 @@ def can_pack(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
         return False
     try:
         found = packed(runner, rows)
-    except (Unpackable, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError, IndexError):
+    except _UNFIT:
         return False
     for row, places in zip(rows, found.places, strict=True):
         own = torch.log_softmax(runner.own_logits(torch.tensor([row.ids], device=runner.device)), -1)[0]
@@ -108,8 +109,8 @@ def can_write(runner: Runner, ids: Ids, dtype: torch.dtype) -> bool:
             for logits in state.step(runner):
                 read.append(torch.log_softmax(logits[0], -1))
                 line.written.append(ids[-1])
-    except (TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError):
-        return False  # the architecture takes no mask, no positions, or no cache
+    except _UNFIT:
+        return False
     return _gap(own[-2:], torch.stack(read)) <= _TOLERANCE.get(dtype, 0.5) or not torch.isfinite(own).any()
 
 

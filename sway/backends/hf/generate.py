@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sway.backends.hf.plan import MIN_ROWS, Group, clip
+from sway.backends.hf.plan import MIN_ROWS, Group, within
 from sway.backends.hf.runner import CHUNK, Runner, chunks
 from sway.backends.hf.score import NOT_FINITE
 from sway.backends.hf.text import Ids, Text
@@ -189,7 +189,7 @@ class State:
         self.cache = output.past_key_values
         last = states[:, -1]
         for low, high in chunks(len(self.lines)):
-            yield runner.logits(last[low:high], clip(self.groups, low, high, range(len(self.lines) + 1)))
+            yield runner.logits(last[low:high], within(self.groups, low, high))
         self._advance(runner)
 
     def keep(self, runner: Runner, going: Sequence[int]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -52,19 +52,7 @@ class Plan:
         self.set(0, 0, [])
 
 
-def clip(groups: Sequence[Group], start: int, stop: int, edges: Sequence[int]) -> list[Group]:
-    """Groups in terms of selected positions: those of positions `start` to `stop`, counted from `start`.
-
-    `edges` (rows + 1,) is how many positions the rows before each row have.
-    """
-    clipped = []
-    for group in groups:
-        low, high = max(edges[group.start], start), min(edges[group.stop], stop)
-        if low < high:
-            clipped.append(Group(low - start, high - start, group.effects, group.scale))
-    return clipped
-
-
 def within(groups: Sequence[Group], low: int, high: int) -> list[Group]:
-    """Groups of rows `low` to `high`, counted from `low`."""
-    return clip(groups, low, high, range(max((g.stop for g in groups), default=0) + 1))
+    """The groups among rows `low` to `high`, counted from `low`."""
+    kept = (g for g in groups if g.start < high and low < g.stop)
+    return [replace(g, start=max(g.start, low) - low, stop=min(g.stop, high) - low) for g in kept]

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from sway.backends.hf import vocabulary
-from sway.backends.hf.budget import width_within
+from sway.backends.hf.budget import text_settings, width_within
 from sway.backends.hf.lora import Views
 from sway.backends.hf.packed import Layout, packed_attention
 from sway.backends.hf.plan import MIN_ROWS, Group, Plan, within
@@ -56,8 +56,7 @@ class Runner:
         self._project = self.head.forward
         self.head.forward = self._hold
         self.device = next(self.model.parameters()).device
-        config = self.model.config
-        self.settings = config.get_text_config() if hasattr(config, "get_text_config") else config
+        self.settings = text_settings(self.model)
         self.wide = width_within(self.settings)
 
     def close(self) -> None:
