@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from sway.core.exits import Exit
 from sway.github.baseline import Baseline
 from sway.github.comment_mark import marker
 from sway.github.event import read_occasion
@@ -58,4 +57,4 @@ def post(
         for line in preview(job):
             say(line)
     code = outcome.exit if dry_run else job.everywhere()
-    click.get_current_context().exit(int(code or Exit.PASS))
+    click.get_current_context().exit(int(code))

@@ -59,7 +59,7 @@ class BaseAnswers:
             answers = stored["answers"]
             if (stored["format"], stored["key"], stored["sum"]) != (FORMAT, self._key, _sum(answers)):
                 return {}
-            found = {str(key): unpacked(value) for key, value in answers.items()}
+            found: dict[str, Answer | Failure] = {str(key): unpacked(value) for key, value in answers.items()}
             self._path.touch()  # it is in use, and not to be pruned
             return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
