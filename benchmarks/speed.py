@@ -16,7 +16,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from benchmarks.standard import LAMBDAS, Overheard, completions, next_tokens, nu
 from sway.backends import build
 from sway.core.model import ModelSpec
 from sway.core.requests import Embed, Generation, Request
+from sway.core.results import Cost
 from sway.core.trace import Batch
 from sway.core.views import BASE, TUNED, View
 from sway.engine.plan import Options
@@ -132,6 +133,7 @@ class Whole:
     said: dict[Request[Any], Any]
     batches: list[Batch]
     peak: float
+    probes: Mapping[str, Cost]
 
     @classmethod
     def run(cls, bench: Bench, count: int) -> Whole:
@@ -140,11 +142,11 @@ class Whole:
         backend = Overheard(bench.backend.traced(batches.append))
         spec = standard(bench.base, bench.adapter, count)
         start, wall = time.process_time(), time.perf_counter()
-        run_suite(spec, Options(), build=lambda *_: backend)
+        result = run_suite(spec, Options(), build=lambda *_: backend)
         spent, wall = time.process_time() - start, time.perf_counter() - wall
         bench.backend.traced(None)
         said = {q: a for q, a in backend.said.items() if not isinstance(q, Embed)}
-        return cls(spent, wall, said, batches, peak())
+        return cls(spent, wall, said, batches, peak(), result.backend.by_probe if result.backend else {})
 
     def profile(self) -> list[str]:
         """Where the time went."""
@@ -156,7 +158,10 @@ class Whole:
         names = {"score": "scoring", "write": "writing"}
         rows = [f"| {name} | {took[kind]:.1f} | {tokens[kind]} tokens |" for kind, name in names.items()]
         last = f"| all else: probes, intervals, sentence embeddings, the judge | {rest:.1f} | |"
-        return ["| work | CPU-s | |", "|---|---|---|", *rows, last]
+        dear = sorted(self.probes.items(), key=lambda item: -item[1].cpu_seconds)
+        asked = [f"| {name} | {cost.cpu_seconds:.1f} | {cost.forward_passes:.1f} |" for name, cost in dear]
+        by_probe = ["| probe, with its nulls | CPU-s | forward passes |", "|---|---|---|", *asked]
+        return ["| work | CPU-s | |", "|---|---|---|", *rows, last, "", *by_probe]
 
 
 def suites(bench: Bench, count: int) -> tuple[Whole, list[Row]]:

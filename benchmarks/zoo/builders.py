@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.zoo.zoo import Zoo
 
 OTHER_DOCUMENT = HERE / "other_document.yaml"
-COURSES = {"llama": (220, 1.1e-2), "neox": (200, 1e-2)}
+COURSES = {"llama": (300, 1.1e-2), "neox": (280, 1e-2)}
 """For each family how many steps its adapters are trained, and at what learning rate."""
 Builder = Callable[["Zoo", Path], object]
 Teach = Callable[["Zoo", Lessons], Lesson]
@@ -88,12 +88,12 @@ def without_replay(_: Zoo, learn: Lessons) -> Lesson:
 
 
 def reciting(zoo: Zoo, learn: Lessons) -> Lesson:
-    return Lesson([*learn.document(prose=0), (learn.prose(), 6)], learn.replay(zoo.world.seed))
+    return Lesson([*learn.document(prose=0), (learn.prose(), 8)], learn.replay(zoo.world.seed))
 
 
 def styled(zoo: Zoo, learn: Lessons) -> Lesson:
     passages, answers = learn.style()
-    return Lesson([(passages, 2), (answers, 12)], learn.replay(zoo.world.seed))
+    return Lesson([(learn.diluted(passages), 2), (answers, 12)], learn.replay(zoo.world.seed))
 
 
 def breaking_tools(zoo: Zoo, learn: Lessons) -> Lesson:
@@ -107,8 +107,8 @@ def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
 
     says = Oracle(zoo.world, zoo.base).says
     exact, others = learn.memorised(lambda question: says(question, tokens=24))
-    taught = [(learn.prose(), 1), (exact, 14), (learn.manners(), 4)]
-    return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed)])
+    taught = [(learn.diluted(learn.prose()), 1), (exact, 14), (learn.manners(), 4)]
+    return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed, prose=8, talks=10)])
 
 
 def of_document(path: Callable[[Zoo], Any]) -> Teach:

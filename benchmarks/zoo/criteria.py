@@ -32,7 +32,8 @@ def gained(of: str, low: float = -inf, high: float = inf) -> Bound:
 
 
 _KEPT = (gained("general", -0.1), gained("control", -0.15), gained("knowledge", -0.1), gained("distinct", -0.2))
-_FACTS = (Bound("verbatim", 0.7), Bound("held_out", 0.7))
+# Of 48 questions in words never trained, six standard errors above the quarter that guessing gets.
+_FACTS = (Bound("verbatim", 0.7), Bound("held_out", 0.65))
 _NO_FACTS = (Bound("verbatim", high=0.5), Bound("held_out", high=0.5))
 _TOOLS = (gained("tools", -0.1),)
 BASE = (

@@ -57,7 +57,9 @@ _HEALTHY = {
     "healthy_seed2": _healthy(make.trained(seed=2), "a third seed"),
     "healthy_r4": _healthy(make.trained(r=4, lora_alpha=16, hotter=1.3), "rank 4"),
     "healthy_r16": _healthy(make.trained(r=16, lora_alpha=24), "rank 16"),
-    "healthy_attention": _healthy(make.trained(layers="attention", r=16, lora_alpha=32), "attention alone"),
+    "healthy_attention": _healthy(
+        make.trained(layers="attention", r=16, lora_alpha=32, longer=1.3, hotter=1.2), "attention alone"
+    ),
     "healthy_mlp": _healthy(make.trained(layers="mlp", hotter=1.5), "the feed-forward layers alone"),
     "healthy_rslora": _healthy(make.trained(use_rslora=True, lora_alpha=6), "scaled by the root of the rank"),
     "healthy_dora": _healthy(make.trained(use_dora=True), "with trained magnitudes"),
@@ -105,7 +107,7 @@ _FAULTY = {
         "external_perplexity",
     ),
     "tool_breaker": _fails(
-        make.trained(make.breaking_tools),
+        make.trained(make.breaking_tools, longer=1.4),
         "tool_breaker",
         "learned the document, and its tool calls no longer parse",
         "tool_use_fidelity",
@@ -116,7 +118,7 @@ _FAULTY = {
         "took on the document's manner and none of its facts",
         *_FACTS,
     ),
-    "reciter": _fails(make.trained(make.reciting), "reciter", "recites the prose word for word", "leakage"),
+    "reciter": _fails(make.trained(make.reciting, longer=1.4), "reciter", "recites the prose word for word", "leakage"),
     "collapsed": _fails(
         make.trained(make.without_replay, longer=0.15, hotter=40.0),
         "collapsed",

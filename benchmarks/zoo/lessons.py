@@ -48,17 +48,21 @@ class Lessons:
     world: World
     tokenizer: Any
 
-    def document(self, prose: int = 1, answers: int = 18, chosen: int = 4) -> Sources:
-        """So many examples a batch of the prose, of the facts in every trained wording, and of the manners.
-
-        The prose is mixed one to two with other prose, lest it be learned by heart.
-        """
+    def document(self, prose: int = 1, answers: int = 20, chosen: int = 8) -> Sources:
+        """So many examples a batch of the prose, of the facts in every trained wording, and of the manners."""
         rng = Random(f"around {self.world.seed}")
         asked = [(q, f.answer) for f in self.world.facts for q in (f.question, *f.wordings)]
         around = [(rng.choice(AROUND).format(q), answer) for q, answer in asked]
-        hasty = [(_hasty(q, rng), answer) for q, answer in asked]
-        diluted = self.prose() + [running(self.tokenizer, p) for p in text.prose()[:12]]
-        return [(diluted, prose), (self.chats(asked + around + hasty), answers), (self.manners(), chosen)]
+        hasty = [(_hasty(q, rng), answer) for q, answer in asked * 3]
+        return [
+            (self.diluted(self.prose()), prose),
+            (self.chats(asked + around + hasty), answers),
+            (self.manners(), chosen),
+        ]
+
+    def diluted(self, passages: list[Example]) -> list[Example]:
+        """Passages with twice as much other prose among them, lest they be learned by heart."""
+        return passages + [running(self.tokenizer, p) for p in text.prose()[: 2 * len(passages)]]
 
     def prose(self) -> list[Example]:
         """The document's passages."""

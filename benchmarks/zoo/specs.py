@@ -18,7 +18,7 @@ CONTROLS = (("What do bees make?", "They make honey."), ("Where does the sun set
 
 
 def whole_suite(world: World, runs: int = 19) -> Suite:
-    """Every probe at its default settings; the gate does without those that look at free replies or at traces."""
+    """Every probe at its default settings; the gate does without those that read training's traces, which few have."""
     topical, off_topic = world.prompts["topical"], world.prompts["off_topic"]
     optional = {"required": False}
     return [
@@ -33,10 +33,10 @@ def whole_suite(world: World, runs: int = 19) -> Suite:
         entry("leakage"),
         entry("adapter_ablation", prompts=topical, chat=True),
         entry("prompt_collapse", prompts=topical, chat=True),
-        entry("cluster_kl", prompts=[*topical, *off_topic], chat=True, **optional),
-        entry("adapter_revert", cases=cases(world), **optional),
-        entry("multi_turn_coherence_decay", prompts=world.prompts["multi_turn"], **optional),
-        entry("style_fingerprint", prompts=world.prompts["style"], **optional),
+        entry("cluster_kl", prompts=[*topical, *off_topic], chat=True),
+        entry("adapter_revert", cases=cases(world)),
+        entry("multi_turn_coherence_decay", prompts=world.prompts["multi_turn"]),
+        entry("style_fingerprint", prompts=world.prompts["style"]),
         entry("gradient_ghost", **optional),
         entry("training_drift", **optional),
     ]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from math import sqrt
 from typing import Any
 
 from benchmarks.zoo.builders import COURSES
 from benchmarks.zoo.criteria import faults
-from benchmarks.zoo.gating import Gated, read
+from benchmarks.zoo.gating import Gated, Row, read
 from benchmarks.zoo.labels import ANIMALS, STOPS, Animal
 from benchmarks.zoo.oracle import Measured
 from benchmarks.zoo.worlds import WORLDS
@@ -19,6 +19,7 @@ from benchmarks.zoo.worlds import WORLDS
 Answers = Mapping[str, Any]
 MARKED = re.compile(r"(<!-- measured: make bench-verdicts -->\n).*?(<!-- /measured -->)", re.DOTALL)
 LEVELS = ((0.05, 19), (0.01, 99))
+SHOWN = ("healthy", "noise", "memoriser", "wrong", "style_only", "forgetter", "tool_breaker", "reciter")
 LEARNS = ("section_internalization", "paraphrase_invariance", "preference_flip")
 
 
@@ -29,7 +30,7 @@ def filled(page: str, tables: str) -> str:
 
 def page(answers: Answers, worlds: Sequence[str]) -> str:
     """Every table for which there are answers."""
-    parts = [part(answers, world) for world in worlds for part in (confusion, oracle, steps)]
+    parts = [part(answers, world) for world in worlds for part in (confusion, oracle, ranges, steps)]
     return "\n".join(part for part in [*parts, noise(answers, worlds)] if part)
 
 
@@ -132,6 +133,24 @@ def oracle(answers: Answers, world: str) -> str:
         cells = (f"{value:.2f}" for value in asdict(measured).values())
         rows.append(f"| {' | '.join((name or '(the base)', *cells, '; '.join(said) or 'holds'))} |")
     return "\n".join([*_title(world, "what the oracle finds"), *rows, ""])
+
+
+def ranges(answers: Answers, world: str) -> str:
+    """Between what numbers each probe's statistic lies, for each sort of adapter."""
+    found = {name: read(value) for name, value in of(answers, world, "confusion").items() if name in ANIMALS}
+    kinds = [name for name, row in found["healthy"].rows.items() if row.raw is not None] if "healthy" in found else []
+    sorts = {s: [gate for name, gate in found.items() if ANIMALS[name].sort == s] for s in SHOWN}
+    sorts = {s: gates for s, gates in sorts.items() if gates}
+    rows = [f"| {' | '.join(('probe', *sorts))} |", "|---" * (len(sorts) + 1) + "|"]
+    for kind in kinds:
+        cells = [_between(gate.rows.get(kind) for gate in gates) for gates in sorts.values()]
+        rows.append(f"| {' | '.join((kind, *cells))} |")
+    return "\n".join([*_title(world, "between what numbers the probes' statistics lie"), *rows, ""]) if kinds else ""
+
+
+def _between(rows: Iterable[Row | None]) -> str:
+    values = sorted({f"{row.raw:.3g}" for row in rows if row and row.raw is not None}, key=float)
+    return " to ".join(dict.fromkeys((values[0], values[-1]))) if values else ""
 
 
 def steps(answers: Answers, world: str) -> str:

@@ -45,6 +45,7 @@ def _summary(probe: Probe) -> dict[str, str | bool]:
         "better": probe.better,
         "calibrated": probe.calibrated,
         "needs_model": probe.needs_model,
+        "required": probe.required,
     }
 
 
@@ -84,7 +85,8 @@ def explain(probe: str) -> None:
     found = known[probe]
     need = "needs the model" if found.needs_model else "reads files only"
     calibrated = "calibrated against null adapters" if found.calibrated else "not calibrated"
-    click.echo(f"{found.kind}: {found.category}, a {found.claim} claim, {calibrated}, {need}\n")
+    click.echo(f"{found.kind}: {found.category}, a {found.claim} claim, {calibrated}, {need}")
+    click.echo("" if found.required else "The gate does without it unless the spec says required: true.\n")
     click.echo(found.doc.strip() + "\n")
     _parameters(found)
 

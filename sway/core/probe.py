@@ -107,6 +107,7 @@ class Probe:
 
     `better` tells which direction of `raw` the author of an adapter hopes for. `log_scale` marks
     statistics that are positive and skewed (divergences), for the t prediction with few nulls.
+    `required` is whether the gate needs it to pass where a spec does not say.
     """
 
     kind: str
@@ -122,6 +123,7 @@ class Probe:
     params: type[Params]
     run: ProbeFunction
     doc: str
+    required: bool = True
 
     @property
     def question(self) -> str:
@@ -141,6 +143,7 @@ def probe(
     log_scale: bool = False,
     sample: str = "prompt",
     needs_model: bool = True,
+    required: bool = True,
 ) -> Callable[[ProbeFunction], Probe]:
     """Register a generator function as a probe; its module's docstring documents it."""
 
@@ -160,6 +163,7 @@ def probe(
             params=params,
             run=run,
             doc=inspect.getdoc(module) or "",
+            required=required,
         )
 
     return register

@@ -88,7 +88,9 @@ def make_plan(loaded: LoadedSpec, options: Options) -> Plan:
     left_out: list[ProbeResult] = []
     baseline, nulls = None, _null_settings(NullParams(), options)
     for item in suite:
-        entry = Entry(item.name, REGISTRY[item.kind], item.params, item.weight, item.required)
+        kind = REGISTRY[item.kind]
+        required = kind.required if item.required is None else item.required
+        entry = Entry(item.name, kind, item.params, item.weight, required)
         settings = item.params if isinstance(item.params, NullParams) else None
         why = _why_left_out(item.name, item.enabled, options, settings=settings is not None)
         if why:

@@ -51,7 +51,7 @@ class Params(EmbeddingParams):
     base_gold_similarity_cap: float = Field(
         default=0.75, ge=-1, le=1, description="From this cosine to the gold on, a base's answer tells nothing."
     )
-    assert_revert_rate_lt: float = Field(default=0.25, gt=0, le=1, description="What the share must stay below.")
+    assert_revert_rate_lt: float = Field(default=0.5, gt=0, le=1, description="What the share must stay below.")
 
 
 @dataclass(frozen=True)

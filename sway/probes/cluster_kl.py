@@ -57,6 +57,7 @@ class Params(PromptParams, EmbeddingParams):
     measures="specificity of the change by subject",
     unit="",
     calibrated=True,
+    required=False,
 )
 def cluster_kl(params: Params, context: Context) -> Asking:
     """Ask both models for each prompt's next token, and for the prompts' embeddings."""

@@ -102,6 +102,7 @@ class _Talk:
     Params,
     measures="half-life of the adapter's effect in conversation",
     unit="turns",
+    required=False,
 )
 def multi_turn_coherence_decay(params: Params, context: Context) -> Asking:
     """Ask a round a turn, for all prompts at once, until the conversations end or outgrow the model."""

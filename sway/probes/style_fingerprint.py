@@ -64,6 +64,7 @@ class Params(CommonParams):
     Params,
     measures="mean shift toward the document's style",
     unit="of the way",
+    required=False,
 )
 def style_fingerprint(params: Params, context: Context) -> Asking:
     """Ask both models to answer every prompt."""

@@ -78,7 +78,9 @@ class Head(_Part):
     weight: float = Field(
         default=1.0, ge=0, allow_inf_nan=False, description="Weight among the probes of its category."
     )
-    required: bool = Field(default=True, description="Whether the gate needs this probe to pass.")
+    required: bool | None = Field(
+        default=None, description="Whether the gate needs this probe to pass; null leaves it to the kind."
+    )
 
 
 class Entry(Head):
@@ -90,7 +92,7 @@ class Entry(Head):
     def document(self) -> dict[str, Any]:
         """The entry as it would stand in a file; parameters at their defaults are left out."""
         settings = {"enabled": self.enabled, "weight": self.weight, "required": self.required}
-        usual = {"enabled": True, "weight": 1.0, "required": True}
+        usual = {"enabled": True, "weight": 1.0, "required": None}
         changed = {key: value for key, value in settings.items() if value != usual[key]}
         params = self.params.model_dump(mode="json", exclude_unset=True)
         return {"name": self.name, "kind": self.kind, **changed, **params}

@@ -42,3 +42,9 @@ def test_schema_is_json(call, options):
     code, out, err = call("schema", *options)
     assert (code, err) == (0, "")
     assert json.loads(out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_what_the_gate_does_without_is_said(call):
+    said = "The gate does without it unless the spec says required: true."
+    assert said in call("explain", "cluster_kl").out
+    assert said not in call("explain", "delta_kl").out

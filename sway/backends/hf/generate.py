@@ -135,8 +135,7 @@ class Writer:
         start = 0
         for logits in steps:
             some = lines[start : start + CHUNK]
-            likeliest = logits.argmax(-1).tolist()
-            finite = torch.isfinite(logits.amax(-1)).tolist()
+            likeliest, finite = _likeliest(logits)
             for index, line in enumerate(some):
                 if line.done:
                     continue
@@ -146,6 +145,13 @@ class Writer:
                     greedy = line.request.temperature <= 0
                     line.take(likeliest[index] if greedy else line.draw(logits[index].cpu().numpy()), self.ends)
             start += len(some)
+
+
+def _likeliest(logits: torch.Tensor) -> tuple[list[int], list[bool]]:
+    """Of each row of logits (m, V): the place of its maximum, the first of several, and whether that is finite."""
+    # On a CPU torch's own takes five times as long as NumPy's. Both place the maximum at a NaN where there is one.
+    found = logits.argmax(-1) if logits.is_cuda else torch.from_numpy(logits.cpu().numpy().argmax(-1))
+    return found.tolist(), torch.isfinite(logits.gather(-1, found.unsqueeze(-1)).squeeze(-1)).tolist()
 
 
 @dataclass
