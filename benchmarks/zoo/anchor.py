@@ -22,9 +22,6 @@ from sway.demo.examples import mixed
 from sway.demo.loop import IGNORED, Example, Step, backward, learning_rate, padded, parts, repeatable
 from sway.demo.training import save_traces
 
-WEIGHT = 4.0
-"""Of the divergence on kept text, beside the loss on taught text; both in nats a token."""
-
 
 @dataclass(frozen=True)
 class Course:
@@ -59,7 +56,7 @@ def _fit(model: Any, lesson: Lesson, course: Course) -> tuple[list[Step], torch.
         optimizer.zero_grad(set_to_none=True)
         loss = sum(backward(model, part, share) for part, share in parts(next(taught)))
         for part, share in parts(next(kept)):
-            anchor.hold(part, share * WEIGHT)
+            anchor.hold(part, share * lesson.weight)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         log.append(Step(step + 1, loss, rate))

@@ -20,10 +20,14 @@ Sources = list[tuple[list[Example], int]]
 
 @dataclass(frozen=True)
 class Lesson:
-    """So many examples a batch of each source that is taught, and of each on which the model is to stay as it is."""
+    """So many examples a batch of each source that is taught, and of each on which the model is to stay as it is.
+
+    `weight` is that of the divergence on kept text, beside the loss on taught text; both are in nats a token.
+    """
 
     taught: Sources
     kept: Sources
+    weight: float = 2.0
 
 
 AROUND = (
@@ -61,8 +65,8 @@ class Lessons:
         ]
 
     def diluted(self, passages: list[Example]) -> list[Example]:
-        """Passages with twice as much other prose among them, lest they be learned by heart."""
-        return passages + [running(self.tokenizer, p) for p in text.prose()[: 2 * len(passages)]]
+        """Passages with five times as much other prose among them, lest they be learned by heart."""
+        return passages + [running(self.tokenizer, p) for p in text.prose()[: 5 * len(passages)]]
 
     def prose(self) -> list[Example]:
         """The document's passages."""
