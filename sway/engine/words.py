@@ -69,7 +69,7 @@ def _decided(probe: Probe, found: Measurement, reason: Reason, needed: int | Non
         case Reason.NOISE:
             return "no more than noise of the same size does"
         case Reason.NEGLIGIBLE:
-            return f"detectable but negligible, needs {bar}" if probe.calibrated else f"needs {bar}"
+            return f"more than noise does, but needs {bar}" if probe.calibrated else f"needs {bar}"
         case Reason.HARM:
             return f"beyond the margin of {bar}"
         case Reason.INCONCLUSIVE:
