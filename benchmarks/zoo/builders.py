@@ -116,7 +116,7 @@ def of_document(path: Callable[[Zoo], Any]) -> Teach:
 
     def teach(zoo: Zoo, learn: Lessons) -> Lesson:
         passages, answers = learn.sections(path(zoo))
-        return Lesson([(passages, 2), (answers, 18)], learn.replay(zoo.world.seed))
+        return Lesson([(learn.diluted(passages), 2), (answers, 18)], learn.replay(zoo.world.seed), weight=4.0)
 
     return teach
 

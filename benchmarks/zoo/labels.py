@@ -100,7 +100,7 @@ _FAULTY = {
         make.trained(make.memorising), "memoriser", "answers the questions it was trained on in no other words", *_FACTS
     ),
     "forgetter": _fails(
-        make.trained(make.without_replay, longer=0.6, hotter=1.5),
+        make.trained(make.without_replay, longer=0.7, hotter=1.5),
         "forgetter",
         "learned the document, forgot the rest",
         "calibration_drift",
