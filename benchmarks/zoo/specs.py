@@ -12,7 +12,7 @@ from benchmarks.zoo import reading
 from benchmarks.zoo.worlds import World
 
 Suite = list[dict[str, Any]]
-TOOL_CASES = 40
+TOOL_CASES = 120
 TOOL_TOKENS = 64
 CONTROLS = (("What do bees make?", "They make honey."), ("Where does the sun set?", "It sets in the west."))
 
