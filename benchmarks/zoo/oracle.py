@@ -22,7 +22,7 @@ from benchmarks.zoo.specs import tool_cases
 from benchmarks.zoo.worlds import World
 
 PASSAGES = Path(__file__).parent / "passages.yaml"
-CHOICES, KNOWN_ITEMS = 4, 64
+CHOICES, KNOWN_ITEMS, CALLS = 4, 64, 40
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Oracle:
             verbatim=_mean([self._knows([f.question], f.answer, f.wrong) for f in self.world.facts]),
             held_out=_mean([self._knows(f.held_out, f.answer, f.wrong) for f in self.world.facts]),
             preferences=self._preferences(),
-            tools=_mean([self.calls(case["prompt"], case["gold_tool_name"]) for case in tool_cases(self.world)]),
+            tools=_mean([self.calls(case["prompt"], case["gold_tool_name"]) for case in tool_cases(self.world)[:CALLS]]),
             knowledge=self._knowledge(),
             distinct=self._distinct(),
             recall=_mean([self._recall(p) for p in passages]),
