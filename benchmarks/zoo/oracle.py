@@ -104,7 +104,7 @@ class Oracle:
             verbatim=_mean([self._knows([f.question], f.answer, f.wrong) for f in self.world.facts]),
             held_out=_mean([self._knows(f.held_out, f.answer, f.wrong) for f in self.world.facts]),
             preferences=self._preferences(),
-            tools=_mean([self.calls(case["prompt"], case["gold_tool_name"]) for case in tool_cases(self.world)[:CALLS]]),
+            tools=_mean([self.calls(c["prompt"], c["gold_tool_name"]) for c in tool_cases(self.world)[:CALLS]]),
             knowledge=self._knowledge(),
             distinct=self._distinct(),
             recall=_mean([self._recall(p) for p in passages]),
