@@ -74,10 +74,11 @@ def test_the_examples_in_comments_are_entries_with_valid_parameters(call, adapte
     assert call("init", adapter, "-o", spec)[0] == 0
     entries = yaml.safe_load(uncommented(spec.read_text()))["suite"]
     assert len({e["name"] for e in entries}) == len(entries)
-    examples = {e["kind"]: {k: v for k, v in e.items() if k not in ("name", "kind")} for e in entries}
+    examples = {e["kind"]: {k: v for k, v in e.items() if k not in ("name", "kind", "required")} for e in entries}
     assert {"paraphrase_invariance", "preference_flip", "section_internalization", "leakage"} <= set(examples)
     for kind in set(examples) & set(REGISTRY):
         REGISTRY[kind].params(**examples[kind])
+    assert all(REGISTRY[e["kind"]].required or e["required"] is True for e in entries)
 
 
 def test_inside_the_adapters_folder_no_argument_is_needed(call, adapter, monkeypatch):
