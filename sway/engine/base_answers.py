@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,8 @@ class BaseAnswers:
             if (stored["format"], stored["key"], stored["sum"]) != (FORMAT, self._key, _sum(answers)):
                 return {}
             found: dict[str, Answer | Failure] = {str(key): unpacked(value) for key, value in answers.items()}
-            self._path.touch()  # it is in use, and not to be pruned
+            with suppress(OSError):  # of a folder that cannot be written nothing is pruned
+                self._path.touch()
             return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}

@@ -37,7 +37,7 @@ def decide(result: SuiteResult, *, threshold: float = 0.0, fail_on: FailOn = Fai
     """
     required = [p for p in result.probes if p.required]
     failed = [f"{p.name} failed" for p in required if p.verdict is Verdict.FAIL]
-    unjudged = _unjudged(required, result.probes)
+    unjudged = _unjudged(result.probes)
     warned = [f"{p.name} warned" for p in required if p.verdict is Verdict.WARN]
     overall = result.score.overall
     if overall is not None and overall < threshold:
@@ -54,10 +54,10 @@ def decide(result: SuiteResult, *, threshold: float = 0.0, fail_on: FailOn = Fai
     return Decision(Verdict.PASS, Exit.PASS, ())
 
 
-def _unjudged(required: Sequence[ProbeResult], probes: Sequence[ProbeResult]) -> list[str]:
+def _unjudged(probes: Sequence[ProbeResult]) -> list[str]:
     said = {Verdict.ERROR: "could not be measured", Verdict.SKIP: "was skipped but is required"}
-    unjudged = [f"{p.name} {said[p.verdict]}" for p in required if p.verdict in said]
-    if not unjudged and not any(_tells(p) for p in required):
+    unjudged = [f"{p.name} {said[p.verdict]}" for p in probes if p.required and p.verdict in said]
+    if not unjudged and not any(p.required and _tells(p) for p in probes):
         mend = "; set required: true for one that is to decide" if any(map(_tells, probes)) else ""
         unjudged.append(f"no required probe was measured{mend}")
     return unjudged

@@ -20,6 +20,8 @@ _KINDS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in (TokenDist, S
 """Answers that depend on the base, the adapter and the question alone."""
 
 STALE_SECONDS = 14 * 24 * 3600
+_OURS = "[0-9a-f]" * 64 + "*"
+"""Files that are kept, and halves of them, begin with a SHA-256. The folder may hold other things."""
 
 
 def keepable(answer: Answer | Failure) -> bool:
@@ -44,7 +46,9 @@ def replace_file(path: Path, content: Any) -> bool:
     """Write plain data in one step; False where it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as part:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=path.stem, delete=False, encoding="utf-8"
+        ) as part:
             part.write(json.dumps(content))
         Path(part.name).replace(path)
     except OSError:
@@ -53,9 +57,9 @@ def replace_file(path: Path, content: Any) -> bool:
 
 
 def prune(folder: Path | None) -> None:
-    """Remove what nobody came back for."""
-    with suppress(OSError):
-        for path in folder.glob("*") if folder else ():
+    """Remove the kept files that nobody came back for."""
+    for path in folder.glob(_OURS) if folder else ():
+        with suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
                 path.unlink()
 

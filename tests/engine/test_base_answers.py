@@ -123,6 +123,16 @@ def test_bases_that_nobody_came_back_to_go(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_answers_that_cannot_be_marked_as_used_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    BaseAnswers(tmp_path, WHO, "cpu").keep(filled().found)
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "touch", refused)
+    assert BaseAnswers(tmp_path, WHO, "cpu").known
+
+
 class Recalled(Backend):
     """Tells what it was reminded of."""
 

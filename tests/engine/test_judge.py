@@ -188,8 +188,8 @@ def test_without_a_bar_there_is_no_claim_and_a_broken_check_alone_decides(soft, 
     assert ruled(Measurement(0.0), nulls=FLAT).verdict is Verdict.FAIL
 
 
-def test_only_what_nulls_were_asked_is_called_detectable() -> None:
+def test_only_what_nulls_were_asked_is_told_from_noise() -> None:
     small = around(0.01, 0.001)
     assert "more than noise does, but needs >= 0.02" in ruled(small, nulls=[0.001] * 10 + [0.002] * 9).message
     assert "; needs >= 0.02" in ruled(small, nulls=None).message
-    assert "detectable" not in ruled(small, nulls=None).message
+    assert "noise" not in ruled(small, nulls=None).message

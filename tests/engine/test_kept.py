@@ -178,12 +178,15 @@ def test_what_the_base_said_is_not_asked_again_for_the_next_adapter(tmp_path: Pa
 
 def test_what_nobody_came_back_for_is_removed(kept: Path) -> None:
     kept.mkdir()
-    for name, age in (("old", STALE_SECONDS + 60), ("young", 60)):
+    old, young, foreign = "a" * 64 + ".json", "b" * 64 + ".json", "thesis.json"
+    for name, age in ((old, STALE_SECONDS + 60), (young, 60), (foreign, STALE_SECONDS + 60)):
         (kept / name).write_text("")
         os.utime(kept / name, (time.time() - age,) * 2)
     Ledger(kept).interrupted(filled(), WHO, "cpu")
-    assert "old" not in {p.name for p in kept.iterdir()}
-    assert len(list(kept.iterdir())) == 2
+    names = {p.name for p in kept.iterdir()}
+    assert old not in names
+    assert {young, foreign} < names
+    assert len(names) == 3
 
 
 def test_embeddings_are_not_kept_since_their_model_is_another(kept: Path) -> None:

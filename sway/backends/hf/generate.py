@@ -149,7 +149,7 @@ class Writer:
 
 def _likeliest(logits: torch.Tensor) -> tuple[list[int], list[bool]]:
     """Of each row of logits (m, V): the place of its maximum, the first of several, and whether that is finite."""
-    # On a CPU torch's own takes five times as long as NumPy's. Both place the maximum at a NaN where there is one.
+    # On a CPU torch's own is slower than NumPy's. Both place the maximum at a NaN where there is one.
     held = logits if logits.is_cuda else logits.cpu()
     found = held.argmax(-1) if held.is_cuda else torch.from_numpy(held.numpy().argmax(-1))
     return found.tolist(), torch.isfinite(held.gather(-1, found.unsqueeze(-1)).squeeze(-1)).tolist()
