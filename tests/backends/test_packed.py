@@ -9,8 +9,10 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, MistralConfig, Mistr
 
 from sway.backends.hf.budget import Budget
 from sway.backends.hf.check import steady
+from sway.backends.hf.intake import BLOCK
+from sway.backends.hf.openings import Openings
 from sway.backends.hf.runner import even
-from sway.core.requests import After, Failure, Generation, NextToken, RollingLogprob, SpanLogprob
+from sway.core.requests import After, Chat, Failure, Generation, Message, NextToken, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, TUNED, NullDraw, View
 from tests.backends.conftest import ALL_LINEAR, SENTENCES, ask, open_backend, save_tokenizer, sharpen
 from tests.backends.test_batching import same
@@ -111,6 +113,64 @@ def test_prompts_after_more_and_more_text_share_it(llama, lora):
     asked = [NextToken(BASE, After(TEXT, n, "Two plus two"), 8) for n in (80, 160, 200)]
     ask(backend, *asked)
     assert backend.stats().tokens - before < 0.8 * sum(len(backend.text.prompt(q.prompt)) for q in asked)
+
+
+def turns_of(replies, words):
+    """The questions of each turn of a conversation, whose user says so many words at a time."""
+    said = [Message("user", " ".join(TEXT.split()[:words]))]
+    for reply in replies:
+        said += [Message("assistant", reply), Message("user", "And then?")]
+        chat = Chat(tuple(said))
+        yield [*(NextToken(v, chat, 16) for v in VIEWS), *(Generation(v, chat, 3) for v in (BASE, TUNED))]
+
+
+@pytest.mark.parametrize("memory", [None, 10**9])
+@pytest.mark.parametrize("words", [2, 16])
+def test_a_turn_reads_no_earlier_turn_again_and_answers_as_if_it_did(model, words, memory):
+    base, adapter = model
+    backend = open_backend(base, adapter, memory=memory)
+    replies = SENTENCES[:3] if backend.text.limit == 256 else ("It is.", "So it does.", "We saw.")
+    for turn, asked in enumerate(turns_of(replies, words)):
+        fresh = open_backend(base, adapter)
+        starts = backend.stats().tokens, fresh.stats().tokens
+        for left, right in zip(ask(backend, *asked), ask(fresh, *asked), strict=True):
+            assert not isinstance(left, Failure), left
+            assert same(left, right)
+        spent, whole = (b.stats().tokens - start for b, start in zip((backend, fresh), starts, strict=True))
+        earlier = backend.text.prompt(Chat(asked[0].prompt.messages[:-2]))
+        assert spent < whole if turn and len(earlier) > BLOCK else spent == whole
+
+
+def test_what_a_round_does_not_use_is_forgotten(llama, lora):
+    backend = open_backend(llama, lora)
+    first, second, _ = turns_of(SENTENCES[:3], 30)
+    ask(backend, *first)
+    assert backend.runners[0].openings.tokens > 0
+    ask(backend, NextToken(BASE, "The river", 8))
+    ask(backend, NextToken(BASE, "The sea", 8))
+    assert backend.runners[0].openings.tokens == 0
+    fresh = open_backend(llama, lora)
+    for left, right in zip(ask(backend, *second), ask(fresh, *second), strict=True):
+        assert same(left, right)
+
+
+def test_openings_are_forgotten_where_memory_runs_out(llama, lora, monkeypatch):
+    backend = open_backend(llama, lora)
+    first, second, _ = turns_of(SENTENCES[:3], 30)
+    expected = ask(open_backend(llama, lora), *second)
+    ask(backend, *first)
+    layers, failed = Openings.layers, []
+
+    def short(self, pieces):
+        if pieces and not failed:
+            failed.append(self)
+            raise MemoryError
+        return layers(self, pieces)
+
+    monkeypatch.setattr(Openings, "layers", short)
+    for left, right in zip(ask(backend, *second), expected, strict=True):
+        assert same(left, right)
+    assert failed
 
 
 def test_a_base_that_is_remembered_is_not_asked_for_its_likeliest_tokens(llama, lora):

@@ -14,9 +14,9 @@ import torch
 from torch.nn.functional import pad, scaled_dot_product_attention
 
 from sway.backends.hf.generate import Line
-from sway.backends.hf.intake import Piece, Pieces
+from sway.backends.hf.intake import Piece, Pieces, blocks
 from sway.backends.hf.packed import How, Sequences
-from sway.backends.hf.passes import long
+from sway.backends.hf.passes import laid_out, long
 from sway.backends.hf.plan import Group, within
 from sway.backends.hf.runner import Runner, chunks
 
@@ -63,9 +63,9 @@ class Held:
         most = int(lengths.max())
         last, parts = [], []
         for some in _passes(lines, tokens):
-            pieces = Pieces()
-            ends = [pieces.add(line.request.view, line.ids) for line in some]
-            layout = Sequences.of(pieces.all, runner.device, keep=True)
+            pieces = Pieces(runner.openings.has)
+            ends = [pieces.add(line.request.view, line.ids, blocks(line.ids), len(line.ids) - 1) for line in some]
+            layout = laid_out(runner, pieces, keep=True)
             groups = runner.groups([p.view for p in pieces.all], [len(p.ids) for p in pieces.all])
             states = long(runner, pieces, layout, groups)
             last.append(states[[end.at + len(end.ids) - 1 for end in ends]])

@@ -12,7 +12,7 @@ from typing import Any
 
 from sway.backends.hf.text import Ids, Text
 from sway.core.errors import RequestError
-from sway.core.requests import Generation, NextToken, Request, RollingLogprob, SpanLogprob
+from sway.core.requests import Chat, Generation, NextToken, Request, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, View
 
 LEAST_OPENING = 4
@@ -46,6 +46,17 @@ class Row:
         """The padded length: a function of the row alone, so that its numbers are too."""
         return bucket(len(self.ids))
 
+    @property
+    def read_from(self) -> int:
+        """The first position that is asked for."""
+        return min((ask.positions.start for ask in self.asks), default=0)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it ends within a conversation, whose next turn begins with all of it."""
+        prompts = (getattr(ask.request, "prompt", None) for ask in self.asks)
+        return any(isinstance(p, Chat) and any(m.role == "assistant" for m in p.messages) for p in prompts)
+
 
 def line_of(text: Text, request: Generation) -> Ids:
     """The prompt that a request continues. Raises `RequestError` if it cannot be."""
@@ -58,10 +69,7 @@ def row_of(text: Text, request: Request[Any]) -> tuple[Ids, Ask, tuple[int, ...]
     """The ids that a request scores, what it asks of them, and where they are cut. Raises `RequestError`."""
     if isinstance(request, NextToken):
         ids = text.prompt(request.prompt)
-        # Prompts after other text share its opening with those after more of it. Where to cut is up to the ids alone:
-        # whoever asks for them, the base finds the same tokens likeliest.
-        cuts = range(BLOCK, len(ids), BLOCK) if len(ids) > 2 * BLOCK else ()
-        return ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k), tuple(cuts)
+        return ids, Ask(request, range(len(ids) - 1, len(ids)), top_k=request.top_k), blocks(ids)
     if isinstance(request, SpanLogprob):
         ids, first = text.span(request.prompt, request.completion)
         return ids[:-1], Ask(request, range(first - 1, len(ids) - 1), ids[first:]), (first,)
@@ -69,6 +77,14 @@ def row_of(text: Text, request: Request[Any]) -> tuple[Ids, Ask, tuple[int, ...]
         ids = text.rolling(request.text)
         return ids[:-1], Ask(request, range(len(ids) - 1), ids[1:]), ()
     raise RequestError(f"{type(request).__name__} is not a question that this backend answers")
+
+
+def blocks(ids: Ids) -> tuple[int, ...]:
+    """Where a prompt is cut: it may share its opening with one after more of the same text, or with its next turn.
+
+    That is up to the ids alone: whoever asks for them, the base finds the same tokens likeliest.
+    """
+    return tuple(range(BLOCK, len(ids), BLOCK))
 
 
 def bucket(tokens: int) -> int:
@@ -113,7 +129,10 @@ class Rows:
 
 @dataclass(eq=False)
 class Piece:
-    """Neighboring tokens of a sequence: they follow those of `before`, and stand at `at` in the long row."""
+    """Neighboring tokens of a sequence: they follow those of `before`, and stand at `at` in the long row.
+
+    Those that were run before stand after the row's end, and `at` counts from there backwards, below zero.
+    """
 
     view: View
     ids: Ids
@@ -130,6 +149,10 @@ class Piece:
         """The position in the sequence after the last of the tokens."""
         return self.start + len(self.ids)
 
+    def opening(self) -> Ids:
+        """The tokens of the sequence from its first one to this piece's last."""
+        return tuple(i for piece in self.line() for i in piece.ids)
+
     def line(self) -> list[Piece]:
         """The pieces of the sequence from its first one to this."""
         return [*(self.before.line() if self.before else ()), self]
@@ -140,25 +163,41 @@ class Piece:
 
 
 class Pieces:
-    """Sequences as pieces, each opening that sequences of one view share once. Views should come one after another."""
+    """Sequences as pieces, each opening that sequences of one view share once. Views should come one after another.
 
-    def __init__(self) -> None:
+    `all` are to run; `held` are those that `known` says were run before.
+    """
+
+    def __init__(self, known: Callable[[View, Ids], bool] = lambda *_: False) -> None:
         self.all: list[Piece] = []
-        self.tokens = 0
-        self._found: dict[tuple[View, Piece | None, Ids], Piece] = {}
+        self.held: list[Piece] = []
+        self._known = known
+        self._tokens = self._behind = 0
+        self._found: dict[tuple[View, Piece | None, Ids, bool], Piece] = {}
 
-    def add(self, view: View, ids: Ids, cuts: Sequence[int] = ()) -> Piece:
-        """The last piece of a sequence."""
+    def add(self, view: View, ids: Ids, cuts: Sequence[int] = (), until: int = 0) -> Piece:
+        """The last piece of a sequence. Nothing is read before position `until`: what is known so far need not run."""
         piece: Piece | None = None
         for low, high in _spans(len(ids), cuts):
-            key = (view, piece, ids[low:high])
+            known = high <= until and self._known(view, ids[:high])
+            key = (view, piece, ids[low:high], known)
             if key not in self._found:
-                self._found[key] = Piece(view, ids[low:high], self.tokens, piece)
-                self.all.append(self._found[key])
-                self.tokens += high - low
+                self._found[key] = self._placed(Piece(view, ids[low:high], 0, piece), known)
             piece = self._found[key]
         if piece is None:
             raise ValueError("a sequence has no tokens")
+        return piece
+
+    def _placed(self, piece: Piece, known: bool) -> Piece:
+        size = len(piece.ids)
+        if known:
+            self._behind += size
+            piece.at = -self._behind
+            self.held.append(piece)
+        else:
+            piece.at = self._tokens
+            self._tokens += size
+            self.all.append(piece)
         return piece
 
 

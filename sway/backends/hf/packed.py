@@ -16,6 +16,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from sway.backends.hf.intake import Piece
+from sway.backends.hf.openings import Layers
 
 NAME = "sway_packed"
 _STEP = 16
@@ -143,24 +144,30 @@ class Flock:
 
 @dataclass(eq=False)
 class Sequences:
-    """The layout of pieces: each sequence sees itself. `kept` gathers keys and values by layer, where it is a list."""
+    """The layout of pieces: each sequence sees itself. `kept` gathers keys and values by layer, where it is a list.
+
+    `before` are each layer's keys and values of pieces that were run before.
+    """
 
     flocks: list[Flock]
+    before: Layers = ()
     kept: list[tuple[torch.Tensor, torch.Tensor]] | None = None
     calls: int = 0
     _masks: dict[tuple[int, int | None], torch.Tensor | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece], device: torch.device, *, keep: bool = False) -> Sequences:
+    def of(cls, pieces: Sequence[Piece], device: torch.device, *, keep: bool = False, before: Layers = ()) -> Sequences:
         """The layout of a long row."""
         sizes: dict[tuple[int, int], list[Piece]] = defaultdict(list)
         for piece in pieces:
             sizes[_up(piece.start), _up(len(piece.ids))].append(piece)
         flocks = [_flock(same, room, size, device) for (room, size), same in sorted(sizes.items())]
-        return cls(flocks, [] if keep else None)
+        return cls(flocks, before, [] if keep else None)
 
     def attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, how: How) -> torch.Tensor:
         """See `Layout`."""
+        if self.before:
+            k, v = (torch.cat(both) for both in zip((k, v), self.before[self.calls], strict=True))
         self.calls += 1
         if self.kept is not None:
             self.kept.append((k, v))

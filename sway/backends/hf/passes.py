@@ -36,11 +36,21 @@ def states(runner: Runner, rows: Sequence[Row]) -> States:
 
 def packed(runner: Runner, rows: Sequence[Row]) -> States:
     """All rows as one, with what they share once."""
-    pieces = Pieces()
-    ends = [pieces.add(row.view, row.ids, row.cuts) for row in rows]
-    layout = Sequences.of(pieces.all, runner.device)
+    pieces = Pieces(runner.openings.has)
+    ends = [pieces.add(row.view, row.ids, row.cuts, row.read_from) for row in rows]
+    going = [end for end, row in zip(ends, rows, strict=True) if row.goes_on]
+    layout = laid_out(runner, pieces, keep=bool(going))
     groups = runner.groups([p.view for p in pieces.all], [len(p.ids) for p in pieces.all])
-    return States(long(runner, pieces, layout, groups), groups, [end.places() for end in ends])
+    found = States(long(runner, pieces, layout, groups), groups, [end.places() for end in ends])
+    for end in going:
+        runner.openings.keep([p for p in end.line() if p.at >= 0], layout.kept or ())
+    return found
+
+
+def laid_out(runner: Runner, pieces: Pieces, *, keep: bool) -> Sequences:
+    """The layout of pieces, with the keys and values of those that were run before."""
+    before = runner.openings.layers(pieces.held)
+    return Sequences.of(pieces.all, runner.device, keep=keep, before=before)
 
 
 def long(runner: Runner, pieces: Pieces, layout: Sequences, groups: list[Group]) -> torch.Tensor:

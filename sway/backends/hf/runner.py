@@ -16,6 +16,7 @@ import torch
 from sway.backends.hf import vocabulary
 from sway.backends.hf.budget import text_settings, width_within
 from sway.backends.hf.lora import Views
+from sway.backends.hf.openings import Openings
 from sway.backends.hf.packed import Layout, packed_attention
 from sway.backends.hf.plan import MIN_ROWS, Group, Plan, within
 from sway.backends.hf.read import Reading
@@ -45,6 +46,7 @@ class Runner:
     views: Views | None
     pad: int
     packs: bool = False
+    openings: Openings = field(default_factory=Openings)
     cost: Cost = field(default_factory=Cost)
 
     def __post_init__(self) -> None:

@@ -41,18 +41,19 @@ class Work:
             size = lambda: self.budget.tokens  # noqa: E731  # it may shrink while batches are cut
             cut = packs(same, size) if runner.packs else batches(same, lambda row: row.view, size)
             for batch in cut:
-                run = partial(self.scorer.run, runner)
+                run = _forgetting(runner, partial(self.scorer.run, runner))
                 yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
 
     def write(self, lines: Sequence[Line]) -> Iterator[Answered]:
         """Continue lines."""
         for runner, same in self._by_side(lines, lambda line: line.request.view):
-            size = lambda: self.budget.held  # noqa: E731
+            size = lambda: self.budget.held - runner.openings.tokens  # noqa: B023,E731  # called before the next side
             cut = lists(same, size) if runner.packs else batches(same, lambda line: line.request.view, size)
             for batch in cut:
                 start = partial(Held.start, tokens=self.budget.tokens) if runner.packs else State.start
                 writer = Writer(runner, self.scorer.text, self.ends, start)
-                yield from self._timed(writer.run, batch, _line_failed, [line.request.view for line in batch])
+                run = _forgetting(runner, writer.run)
+                yield from self._timed(run, batch, _line_failed, [line.request.view for line in batch])
 
     def _by_side(self, items: Sequence[T], view_of: Callable[[T], View]) -> Iterator[tuple[Runner, list[T]]]:
         """What each runner is to show. The base copy, where there is one, comes first: others need its support."""
@@ -84,6 +85,19 @@ def _tokens(item: Row | Line) -> list[tuple[Request[Any], float]]:
         return [(item.request, len(item.ids) + len(item.written))]
     asked = [ask.request for ask in item.asks if ask.request is not None]
     return [(request, len(item.ids) / len(asked)) for request in asked]
+
+
+def _forgetting(runner: Runner, run: Callable[[list[Any]], Found]) -> Callable[[list[Any]], Found]:
+    """`run`, after which no opening is held where it failed: memory may have run out."""
+
+    def guarded(batch: list[Any]) -> Found:
+        try:
+            return run(batch)
+        except (MemoryError, RuntimeError):
+            runner.openings.clear()
+            raise
+
+    return guarded
 
 
 _NO_MEMORY = "it does not fit in memory, even alone"
