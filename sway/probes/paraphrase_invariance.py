@@ -3,10 +3,10 @@
 The lift of an answer is its log-probability after a question under the tuned model less that under the
 base, in nats a token, less the mean lift of control answers that were not trained on, where that is
 positive. It is measured after each case's own question (verbatim) and its paraphrases. The statistic is the
-mean verbatim lift. The generalization ratio is the lift after paraphrases over that after the own questions,
-each less the lift of the same answers after other cases' questions: what comes after any question was not
-learned as an answer. The ratio decides whatever the statistic: it has a lower bound where the `intent` is to
-generalize, an upper one to memorize.
+mean verbatim lift. An answer's gain is its lift less that of the same answer after other cases' questions:
+what comes after any question was not learned as an answer. The generalization ratio is the share of the
+gains after the own questions that paraphrases bring, each of them none at least and all at most. It decides
+whatever the statistic: it has a lower bound where the `intent` is to generalize, an upper one to memorize.
 
 Tells you: whether what was learned carries over to other wordings, and which cases do not.
 
@@ -49,10 +49,10 @@ class Params(CommonParams):
         default=0.2, gt=0, allow_inf_nan=False, description="Least mean lift after the own questions, in nats a token."
     )
     min_generalization_ratio: float = Field(
-        default=0.5, allow_inf_nan=False, description="Least ratio where the intent is to generalize."
+        default=0.3, allow_inf_nan=False, description="Least ratio where the intent is to generalize."
     )
     max_generalization_ratio_if_memorize: float = Field(
-        default=0.5, allow_inf_nan=False, description="Greatest ratio where the intent is to memorize."
+        default=0.3, allow_inf_nan=False, description="Greatest ratio where the intent is to memorize."
     )
 
 
@@ -88,9 +88,7 @@ def paraphrase_invariance(params: Params, context: Context) -> Asking:
     if context.null:
         return measured
     lifts = [w.lifts(got, general) for w in worded]
-    ratio = ratio_of_means(
-        [x.paraphrased - x.elsewhere for x in lifts], [x.verbatim - x.elsewhere for x in lifts], seed=context.seed
-    )
+    ratio = ratio_of_means([x.carried for x in lifts], [x.gain for x in lifts], seed=context.seed)
     return replace(
         measured,
         checks=_checks(params, lifts, ratio),
@@ -107,7 +105,7 @@ def _checks(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> tupl
     if ratio is None:
         if fmean(x.verbatim for x in lifts) < params.min_verbatim_lift:
             return ()  # the statistic fails by itself
-        return (Check("lift_over_other_questions", fmean(x.verbatim - x.elsewhere for x in lifts), low=LEAST_TIED),)
+        return (Check("lift_over_other_questions", fmean(x.gain for x in lifts), low=LEAST_TIED),)
     if params.intent == "both":
         return ()
     whole = Check("generalization_ratio", ratio.value, low=params.min_generalization_ratio)

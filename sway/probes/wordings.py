@@ -74,6 +74,16 @@ class Lifts:
         """The mean lift after the paraphrases."""
         return fmean(self.others)
 
+    @property
+    def gain(self) -> float:
+        """What the own question brings beyond any question."""
+        return self.verbatim - self.elsewhere
+
+    @property
+    def carried(self) -> float:
+        """How much of the gain a paraphrase brings, on average: none at least, and all of it at most."""
+        return fmean(min(max(x - self.elsewhere, 0.0), self.gain) for x in self.others)
+
     def telling(self, memorize: bool) -> str:
         """The paraphrase that speaks most against the intent."""
         return self.case.paraphrases[self.others.index((max if memorize else min)(self.others))]

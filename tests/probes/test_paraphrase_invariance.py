@@ -57,8 +57,10 @@ def test_the_statistic_is_the_mean_lift_and_the_ratio_decides(pairs, general):
         return
     ratio = found.checks[0]
     assert ratio.name == "generalization_ratio"
-    assert ratio.value == pytest.approx(np.mean(others - off) / np.mean(verbatim - off), rel=1e-5, abs=1e-5)
-    assert ratio.holds == (ratio.value >= 0.5)
+    carried = np.minimum(np.maximum(others - off, 0), verbatim - off)
+    assert ratio.value == pytest.approx(np.mean(carried) / np.mean(verbatim - off), rel=1e-5, abs=1e-5)
+    assert ratio.value <= 1 + 1e-9
+    assert ratio.holds == (ratio.value >= 0.3)
     assert all(c.soft for c in found.checks[1:])
 
 
@@ -77,10 +79,15 @@ def test_what_it_does_to_any_answer_is_taken_off_both():
     assert found.evidence["general_lift"] == pytest.approx(0.5)
 
 
+def test_one_paraphrase_that_is_answered_wrongly_does_not_outweigh_all_that_are_answered():
+    found = measure([0.4] * 8, [0.4] * 7 + [-10.0])
+    assert found.checks[0].value == pytest.approx(7 / 8)
+
+
 def test_harm_to_other_answers_is_no_merit():
     found = measure([0.1, 0.1], [-0.3, -0.3], general=-2.0)
     assert found.raw == pytest.approx(0.1)
-    assert found.checks[0].value == pytest.approx(-3.0)
+    assert found.checks[0].value == pytest.approx(0.0)
     assert not any(found.reference)
 
 
@@ -158,7 +165,7 @@ def test_each_intent_has_its_bound():
 
 @pytest.mark.parametrize("intent", ["generalize", "memorize"])
 def test_a_ratio_whose_interval_reaches_across_its_bound_is_flagged(intent):
-    scattered = ([1.0, 1.0, 1.0, 1.0], [1.2, 0.1, 1.0, 0.1] if intent == "generalize" else [0.9, 0.0, 0.9, 0.0])
+    scattered = ([1.0, 1.0, 1.0, 1.0], [1.2, 0.1, 1.0, 0.1] if intent == "generalize" else [0.5, 0.0, 0.5, 0.0])
     hard, soft = measure(*scattered, intent=intent).checks
     assert hard.holds
     assert (soft.soft, soft.holds, soft.low, soft.high) == (True, False, hard.low, hard.high)
