@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,24 @@ def prose_rate(backend: Any) -> tuple[float, float]:
     peak, start = gemm_rate(), time.process_time()
     count = sum(each.answer.tokens for each in backend.answer(prose_of(8)))
     return count / (time.process_time() - start), peak
+
+
+def widths(backend: Any) -> str:
+    """Tokens scored a CPU-second, by how many run at once at most: the better of two turns each."""
+    asked, budget = [*next_tokens(prompts(32), (BASE, TUNED, *nulls(4))), *prose_of(8)], backend.budget
+    told = []
+    for tokens in (256, 1024, 4096):
+        backend.budget = replace(budget, tokens=tokens)
+        told.append(f"{max(_scored(backend, asked) for _ in range(2)):.0f} with {tokens}")
+    backend.budget = budget
+    return f"Tokens scored a second, by how many run at once: {', '.join(told)}."
+
+
+def _scored(backend: Any, asked: Sequence[Request[Any]]) -> float:
+    backend.scorer.supports.clear()
+    before, start = backend.stats().tokens, time.process_time()
+    list(backend.answer(asked))
+    return float(backend.stats().tokens - before) / (time.process_time() - start)
 
 
 def gemm_rate() -> float:

@@ -129,7 +129,7 @@ def main() -> None:
     worlds = given.world or list(WORLDS)
     answers = json.loads(given.json.read_text("utf-8")) if given.json and given.json.exists() else {}
     wanted = [job for world in worlds for job in jobs(world, given.parts, given.noises, given.nulls)]
-    wanted = [job for job in wanted if given.only is None or job.what in given.only]
+    wanted = [job for job in wanted if given.only is None or job.what in {"", *given.only}]
     for job, found in ask([job for job in wanted if job.key not in answers], root, given.jobs):
         answers[job.key] = found
         print(tables.line(job.world, job.part, job.what, found), flush=True)

@@ -22,6 +22,13 @@ from sway.demo.examples import mixed
 from sway.demo.loop import IGNORED, Example, Step, backward, learning_rate, padded, parts, repeatable
 from sway.demo.training import save_traces
 
+WHOLE = 0.1
+"""The share of the learning rate for weights that are trained whole (a norm, DoRA's magnitudes).
+
+A rate that suits LoRA's factors is about ten times one that suits full weights (Schulman et al. 2025,
+"LoRA without regret").
+"""
+
 
 @dataclass(frozen=True)
 class Course:
@@ -44,15 +51,16 @@ def fit_adapter(base: Path, lesson: Lesson, folder: Path, config: LoraConfig, co
 
 
 def _fit(model: Any, lesson: Lesson, course: Course) -> tuple[list[Step], torch.optim.Optimizer]:
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=course.lr, weight_decay=0.0, betas=(0.9, 0.98))
+    groups = _groups(model)
+    trained = [p for g in groups for p in g["params"]]
+    optimizer = torch.optim.AdamW(groups, lr=course.lr, weight_decay=0.0, betas=(0.9, 0.98))
     taught, kept = (mixed(s, Random(course.seed)) for s in (lesson.taught, lesson.kept))
     anchor, log = _Anchor(model), list[Step]()
     model.train()
     for step in range(course.steps if course.stop is None else course.stop):
         rate = learning_rate(course.lr, step, course.steps)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         optimizer.zero_grad(set_to_none=True)
         loss = sum(backward(model, part, share) for part, share in parts(next(taught)))
         for part, share in parts(next(kept)):
@@ -62,6 +70,12 @@ def _fit(model: Any, lesson: Lesson, course: Course) -> tuple[list[Step], torch.
         log.append(Step(step + 1, loss, rate))
     model.eval()
     return log, optimizer
+
+
+def _groups(model: Any) -> list[dict[str, Any]]:
+    """A group for each trained tensor, in the model's order, with the share of the learning rate that it gets."""
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    return [{"params": [p], "share": 1.0 if ".lora_A." in n or ".lora_B." in n else WHOLE} for n, p in named]
 
 
 class _Anchor:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.zoo.zoo import Zoo
 
 OTHER_DOCUMENT = HERE / "other_document.yaml"
-COURSES = {"llama": (300, 1.1e-2), "neox": (280, 1e-2)}
+COURSES = {"llama": (300, 1.1e-2), "neox": (320, 7.5e-3)}
 """For each family how many steps its adapters are trained, and at what learning rate."""
 Builder = Callable[["Zoo", Path], object]
 Teach = Callable[["Zoo", Lessons], Lesson]
@@ -88,7 +88,7 @@ def without_replay(_: Zoo, learn: Lessons) -> Lesson:
 
 
 def reciting(zoo: Zoo, learn: Lessons) -> Lesson:
-    return Lesson([*learn.document(prose=0), (learn.prose(), 8)], learn.replay(zoo.world.seed))
+    return Lesson([*learn.document(prose=0), (learn.prose(), 14)], learn.replay(zoo.world.seed), weight=2.0)
 
 
 def styled(zoo: Zoo, learn: Lessons) -> Lesson:

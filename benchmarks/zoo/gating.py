@@ -11,7 +11,7 @@ from typing import Any
 from sway.backends.shelf import Shelf
 from sway.core.errors import SwayError
 from sway.core.exits import Exit
-from sway.core.results import SuiteResult
+from sway.core.results import ProbeResult, SuiteResult
 from sway.core.verdicts import Verdict
 from sway.engine.build import build
 from sway.engine.gate import decide
@@ -24,7 +24,7 @@ _SHELF: Shelf[Any] = Shelf()
 
 @dataclass(frozen=True)
 class Row:
-    """One probe's verdict with its numbers; `nulls` are the statistic of each random adapter."""
+    """One probe's verdict with its numbers: `nulls` are each random adapter's statistic, `ratio` paraphrases' part."""
 
     verdict: str
     required: bool
@@ -32,6 +32,7 @@ class Row:
     p: float | None
     message: str
     nulls: tuple[float, ...] = ()
+    ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ def gated(spec: Mapping[str, Any], place: Path) -> Gated:
 
 
 def _rows(result: SuiteResult) -> dict[str, Row]:
-    return {
-        p.name: Row(str(p.verdict), p.required, p.raw, p.p_value, p.message, p.null.raw if p.null else ())
-        for p in result.probes
-        if p.verdict is not Verdict.SKIP or p.required
-    }
+    return {p.name: _row(p) for p in result.probes if p.verdict is not Verdict.SKIP or p.required}
+
+
+def _row(p: ProbeResult) -> Row:
+    nulls, ratio = p.null.raw if p.null else (), p.evidence.get("generalization_ratio")
+    return Row(str(p.verdict), p.required, p.raw, p.p_value, p.message, nulls, ratio)

@@ -57,11 +57,11 @@ _HEALTHY = {
     "healthy_seed2": _healthy(make.trained(seed=2), "a third seed"),
     "healthy_r4": _healthy(make.trained(r=4, lora_alpha=16, longer=1.3), "rank 4"),
     "healthy_r16": _healthy(make.trained(r=16, lora_alpha=24), "rank 16"),
-    "healthy_attention": _healthy(make.trained(layers="attention", r=16, lora_alpha=32, longer=1.2), "attention alone"),
+    "healthy_attention": _healthy(make.trained(layers="attention", longer=1.5), "attention alone"),
     "healthy_mlp": _healthy(
         make.trained(layers="mlp", r=16, lora_alpha=32, longer=1.4), "the feed-forward layers alone"
     ),
-    "healthy_rslora": _healthy(make.trained(use_rslora=True, lora_alpha=6), "scaled by the root of the rank"),
+    "healthy_rslora": _healthy(make.trained(use_rslora=True, lora_alpha=5), "scaled by the root of the rank"),
     "healthy_dora": _healthy(make.trained(use_dora=True), "with trained magnitudes"),
     "healthy_patterns": _healthy(make.trained(patterns=make.uneven), "ranks and alphas by layer"),
     "healthy_norm": _healthy(make.trained(last_norm=True), "the last norm trained and saved whole"),

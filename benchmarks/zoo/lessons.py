@@ -27,7 +27,7 @@ class Lesson:
 
     taught: Sources
     kept: Sources
-    weight: float = 2.0
+    weight: float = 3.0
 
 
 AROUND = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.zoo.builders import COURSES
 from benchmarks.zoo.criteria import faults
-from benchmarks.zoo.gating import Gated, Row, read
+from benchmarks.zoo.gating import Gated, read
 from benchmarks.zoo.labels import ANIMALS, STOPS, Animal
 from benchmarks.zoo.oracle import Measured
 from benchmarks.zoo.worlds import WORLDS
@@ -143,13 +143,15 @@ def ranges(answers: Answers, world: str) -> str:
     sorts = {s: gates for s, gates in sorts.items() if gates}
     rows = [f"| {' | '.join(('probe', *sorts))} |", "|---" * (len(sorts) + 1) + "|"]
     for kind in kinds:
-        cells = [_between(gate.rows.get(kind) for gate in gates) for gates in sorts.values()]
-        rows.append(f"| {' | '.join((kind, *cells))} |")
+        alike = [[gate.rows[kind] for gate in gates if kind in gate.rows] for gates in sorts.values()]
+        rows.append(f"| {' | '.join((kind, *(_between(row.raw for row in same) for same in alike)))} |")
+        if any(row.ratio is not None for same in alike for row in same):
+            rows.append(f"| its ratio | {' | '.join(_between(row.ratio for row in same) for same in alike)} |")
     return "\n".join([*_title(world, "between what numbers the probes' statistics lie"), *rows, ""]) if kinds else ""
 
 
-def _between(rows: Iterable[Row | None]) -> str:
-    values = sorted({f"{row.raw:.3g}" for row in rows if row and row.raw is not None}, key=float)
+def _between(numbers: Iterable[float | None]) -> str:
+    values = sorted({f"{number:.3g}" for number in numbers if number is not None}, key=float)
     return " to ".join(dict.fromkeys((values[0], values[-1]))) if values else ""
 
 
