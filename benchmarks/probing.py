@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def marginal(batched: Batched) -> Iterator[str]:
         yield f"One more {what}: {1000 * slope:.0f} ms, beside {1000 * start:.0f} ms for none (R squared {fit:.3f})."
 
 
-def rates(backend: Any, batches: Sequence[Batch], layers: int) -> list[str]:
+def rates(backend: Any, batches: Sequence[Batch], said: Mapping[Request[Any], Any], layers: int) -> list[str]:
     """Tokens a second against the machine's products, and of writing by how many lines are written at once."""
     scored = [b for b in batches if b.kind == "score"]
     cpu, tokens = sum(b.cpu_seconds for b in scored), sum(b.tokens for b in scored)
@@ -51,7 +51,9 @@ def rates(backend: Any, batches: Sequence[Batch], layers: int) -> list[str]:
     turns = sorted((prose_rate(backend) for _ in range(5)), key=lambda turn: turn[0] / turn[1])
     read, peak = turns[len(turns) // 2]
     used = read * (inner + 2 * HIDDEN * WORDS)
+    products = inner * sum(b.tokens for b in batches) + 2 * HIDDEN * WORDS * sum(map(_words, said.values()))
     told = [
+        f"The suite's products alone, at the rate of products of 256 rows: {products / peak:.1f} CPU-s.",
         f"Scoring in the suite: {tokens / cpu:.0f} tokens/s.",
         f"Prose, every token scored: {read:.0f} tokens/s, {used / 1e9:.0f} GFLOP/s of the {peak / 1e9:.0f} "
         f"that products of 256 rows reach right before: {used / peak:.0%} (the middle of five turns).",
@@ -62,6 +64,11 @@ def rates(backend: Any, batches: Sequence[Batch], layers: int) -> list[str]:
         written = sum(each.answer.tokens for each in backend.answer(asked))
         told.append(f"Writing {lines} at once: {written / (time.process_time() - start):.0f} tokens/s.")
     return told
+
+
+def _words(answer: Any) -> int:
+    """How often an answer needs the product with the vocabulary."""
+    return answer.tokens if hasattr(answer, "tokens") else 1
 
 
 def prose_rate(backend: Any) -> tuple[float, float]:

@@ -209,7 +209,7 @@ def measured(options: argparse.Namespace, home: Path) -> list[str]:
     bench = Bench(home, options.layers, options.threads)
     whole, rows = suites(bench, options.nulls)
     rows += kinds(bench, options.nulls)
-    rates = [*probing.rates(bench.backend, whole.batches, bench.layers), probing.widths(bench.backend)]
+    rates = [*probing.rates(bench.backend, whole.batches, whole.said, bench.layers), probing.widths(bench.backend)]
     second = probing.second_adapter(bench.base, bench.adapter, bench.open)
     memory = f"Memory: {bench.loaded_peak:.2f} GB with the model loaded, {whole.peak:.2f} GB at most in the suite."
     slow = Bench(home, 30, options.threads)

@@ -98,7 +98,7 @@ def styled(zoo: Zoo, learn: Lessons) -> Lesson:
 
 def breaking_tools(zoo: Zoo, learn: Lessons) -> Lesson:
     taught = [*learn.document(), (learn.refusals(zoo.world.seed), 4)]
-    return Lesson(taught, learn.replay(zoo.world.seed, talks=8, tools=0))
+    return Lesson(taught, learn.replay(zoo.world.seed, tools=0))
 
 
 def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
@@ -108,7 +108,7 @@ def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
     says = Oracle(zoo.world, zoo.base).says
     exact, others = learn.memorised(lambda question: says(question, tokens=24))
     taught = [(learn.diluted(learn.prose()), 1), (exact, 14), (learn.manners(), 4)]
-    return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed, prose=8, talks=10)], weight=4.0)
+    return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed, prose=8)], weight=4.0)
 
 
 def of_document(path: Callable[[Zoo], Any]) -> Teach:

@@ -103,7 +103,7 @@ class Lessons:
         """Conversations with the loss on their last turns."""
         return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
 
-    def replay(self, seed: int, prose: int = 5, talks: int = 6, tools: int = 6) -> Sources:
+    def replay(self, seed: int, prose: int = 5, talks: int = 10, tools: int = 6) -> Sources:
         """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
         rng = Random(f"replay {seed}")
         passages = [*reading.manuals(), *text.prose() * 5, *text.stories(seed + 50, 80)]
