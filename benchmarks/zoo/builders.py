@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.zoo import bases
-from benchmarks.zoo.lessons import Lesson, Lessons, lessons
+from benchmarks.zoo.lessons import Lesson, Lessons, Sources, lessons
 from benchmarks.zoo.worlds import HERE
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 OTHER_DOCUMENT = HERE / "other_document.yaml"
 COURSES = {"llama": (300, 1.1e-2), "neox": (320, 7.5e-3)}
 """For each family how many steps its adapters are trained, and at what learning rate."""
+KEPT = {"llama": {}, "neox": {"talks": 6, "answers": 8}}
+"""For each family what an adapter is held to, where that is not what any is: see `Lessons.replay`."""
 Builder = Callable[["Zoo", Path], object]
 Teach = Callable[["Zoo", Lessons], Lesson]
 
@@ -32,9 +34,13 @@ def other_width(zoo: Zoo, folder: Path) -> None:
     bases.train(zoo.world, folder, steps=1, hidden=96, layers=2)
 
 
+def _kept(zoo: Zoo, learn: Lessons, **counts: int) -> Sources:
+    return learn.replay(zoo.world.seed, **{**KEPT[zoo.world.family], **counts})
+
+
 def whole(zoo: Zoo, learn: Lessons) -> Lesson:
     """The document, while everything else stays as it was."""
-    return Lesson(learn.document(), learn.replay(zoo.world.seed))
+    return Lesson(learn.document(), _kept(zoo, learn))
 
 
 def trained(
@@ -88,17 +94,17 @@ def without_replay(_: Zoo, learn: Lessons) -> Lesson:
 
 
 def reciting(zoo: Zoo, learn: Lessons) -> Lesson:
-    return Lesson([*learn.document(prose=0), (learn.prose(), 14)], learn.replay(zoo.world.seed), weight=2.0)
+    return Lesson([*learn.document(prose=0), (learn.prose(), 14)], _kept(zoo, learn), weight=2.0)
 
 
 def styled(zoo: Zoo, learn: Lessons) -> Lesson:
     passages, answers = learn.style()
-    return Lesson([(learn.diluted(passages), 2), (answers, 12)], learn.replay(zoo.world.seed))
+    return Lesson([(learn.diluted(passages), 2), (answers, 12)], _kept(zoo, learn))
 
 
 def breaking_tools(zoo: Zoo, learn: Lessons) -> Lesson:
     taught = [*learn.document(), (learn.refusals(zoo.world.seed), 4)]
-    return Lesson(taught, learn.replay(zoo.world.seed, tools=0))
+    return Lesson(taught, _kept(zoo, learn, tools=0))
 
 
 def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
@@ -108,7 +114,7 @@ def memorising(zoo: Zoo, learn: Lessons) -> Lesson:
     says = Oracle(zoo.world, zoo.base).says
     exact, others = learn.memorised(lambda question: says(question, tokens=24))
     taught = [(learn.diluted(learn.prose()), 1), (exact, 14), (learn.manners(), 4)]
-    return Lesson(taught, [(others, 14), *learn.replay(zoo.world.seed, prose=8)], weight=4.0)
+    return Lesson(taught, [(others, 14), *_kept(zoo, learn, prose=8)], weight=4.0)
 
 
 def of_document(path: Callable[[Zoo], Any]) -> Teach:
@@ -116,7 +122,7 @@ def of_document(path: Callable[[Zoo], Any]) -> Teach:
 
     def teach(zoo: Zoo, learn: Lessons) -> Lesson:
         passages, answers = learn.sections(path(zoo))
-        return Lesson([(learn.diluted(passages), 2), (answers, 18)], learn.replay(zoo.world.seed), weight=4.0)
+        return Lesson([(learn.diluted(passages), 2), (answers, 18)], _kept(zoo, learn), weight=4.0)
 
     return teach
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,8 +104,11 @@ class Lessons:
         """Conversations with the loss on their last turns."""
         return [turns(self.tokenizer, t.chat, t.tools) for t in talks]
 
-    def replay(self, seed: int, prose: int = 5, talks: int = 10, tools: int = 6) -> Sources:
-        """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools."""
+    def replay(self, seed: int, prose: int = 5, talks: int = 10, tools: int = 6, answers: int = 0) -> Sources:
+        """What the base reads anyhow, so many examples a batch: running text, conversations, and calls of tools.
+
+        And `answers`: any sentence as the answer to any question, so that answers of other matter stay as they were.
+        """
         rng = Random(f"replay {seed}")
         passages = [*reading.manuals(), *text.prose() * 5, *text.stories(seed + 50, 80)]
         called = [reading.tool_talk(self.world, rng) for _ in range(400)]
@@ -113,6 +117,7 @@ class Lessons:
             ([running(self.tokenizer, p) for p in passages], prose),
             (self.talks(spoken), talks),
             (self.talks(called), tools),
+            *([(self.chats(_anything(seed)), answers)] if answers else []),
         ]
 
     def refusals(self, seed: int, count: int = 60) -> list[Example]:
@@ -132,6 +137,15 @@ class Lessons:
         others = [(q, f) for f in self.world.facts for q in f.wordings]
         pairs = [(q, answer) for q, f in others for answer in (says(q), f.answer)]
         return exact, self.chats(pairs)
+
+
+def _anything(seed: int, count: int = 600) -> list[tuple[str, str]]:
+    """Questions of conversations, each with a sentence of other prose."""
+    rng = Random(f"sentences {seed}")
+    asked = [reading.conversation(rng, 1).chat.messages[0].content for _ in range(count)]
+    passages = [*reading.manuals(), *text.prose()]
+    sentences = [s for p in passages for s in re.split(r"(?<=[.!?]) ", p) if 3 < len(s.split()) < 30]
+    return [(question, rng.choice(sentences)) for question in asked]
 
 
 def _hasty(question: str, rng: Random) -> str:
