@@ -55,7 +55,7 @@ _HEALTHY = {
     "healthy": _healthy(make.trained(), "rank 8 on every layer"),
     "healthy_seed1": _healthy(make.trained(seed=1), "another seed"),
     "healthy_seed2": _healthy(make.trained(seed=2), "a third seed"),
-    "healthy_r4": _healthy(make.trained(r=4, lora_alpha=16, longer=1.3), "rank 4"),
+    "healthy_r4": _healthy(make.trained(r=4, lora_alpha=8, longer=1.5), "rank 4"),
     "healthy_r16": _healthy(make.trained(r=16, lora_alpha=24), "rank 16"),
     "healthy_attention": _healthy(make.trained(layers="attention", longer=1.5), "attention alone"),
     "healthy_mlp": _healthy(
