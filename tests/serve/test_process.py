@@ -49,8 +49,7 @@ def daemon(tmp_path: Path) -> Iterator[Callable[..., tuple[subprocess.Popen[str]
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_ends_what_runs_and_then_the_server(daemon, sign: signal.Signals, code: int) -> None:
     process, url = daemon(SWAY_SERVE_KEY="k")
-    client = ServeClient(url, api_key="k", timeout=60)
-    with ThreadPoolExecutor(1) as pool:
+    with ServeClient(url, api_key="k", timeout=60) as client, ThreadPoolExecutor(1) as pool:
         running = pool.submit(client.run, spec("b", LONG))
         wait_for(lambda: client.stats()["loads"] == 1)
         process.send_signal(sign)
