@@ -33,7 +33,7 @@ from sway.core import folders
 
 PARTS = ("oracle", "confusion", "steps", "noise")
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
-NOISES, NULLS, NORMS = 200, 99, (0.3, 1.0, 3.0)
+NOISES, NULLS, NORMS = 100, 99, (0.3, 1.0, 3.0)
 Answers = dict[str, Any]
 
 

@@ -21,7 +21,7 @@ OTHER_DOCUMENT = HERE / "other_document.yaml"
 COURSES = {"llama": (300, 1.1e-2), "neox": (320, 7.5e-3)}
 """For each family how many steps its adapters are trained, and at what learning rate."""
 KEPT = {"llama": {}, "neox": {"talks": 6, "answers": 8}}
-"""For each family what an adapter is held to, where that is not what any is: see `Lessons.replay`."""
+"""For each family the counts of kept examples that differ from those of `Lessons.replay`."""
 Builder = Callable[["Zoo", Path], object]
 Teach = Callable[["Zoo", Lessons], Lesson]
 

@@ -121,7 +121,7 @@ def _checks(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> tupl
 def _evidence(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> dict[str, Any]:
     memorize = params.intent == "memorize"
     bound = params.max_generalization_ratio_if_memorize if memorize else params.min_generalization_ratio
-    worst = sorted(lifts, key=lambda x: x.paraphrased - bound * x.verbatim, reverse=memorize)
+    worst = sorted(lifts, key=lambda x: (x.carried - bound * x.gain, x.paraphrased), reverse=memorize)
     return {
         "prompt": worst[0].telling(memorize)[:600],
         "reference": worst[0].case.gold[:1200],

@@ -141,6 +141,16 @@ def test_a_turn_reads_no_earlier_turn_again_and_answers_as_if_it_did(model, word
         assert spent < whole if turn and len(earlier) > BLOCK else spent == whole
 
 
+def test_other_questions_about_a_conversation_are_answered_as_if_it_were_new(llama, lora):
+    backend = open_backend(llama, lora)
+    first, second, _ = turns_of(SENTENCES[:3], 30)
+    chat = second[0].prompt
+    others = [*(SpanLogprob(v, chat, " And so.") for v in VIEWS), RollingLogprob(TUNED, TEXT)]
+    ask(backend, *first)
+    for left, right in zip(ask(backend, *others), ask(open_backend(llama, lora), *others), strict=True):
+        assert same(left, right)
+
+
 def test_what_a_round_does_not_use_is_forgotten(llama, lora):
     backend = open_backend(llama, lora)
     first, second, _ = turns_of(SENTENCES[:3], 30)

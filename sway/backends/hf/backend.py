@@ -158,7 +158,7 @@ class HFBackend(Scores):
                 yield Answered(request, Failure(str(error)))
         rows.add_bases({ids: len(known) for ids, known in self.scorer.supports.items()})
         for runner in self.runners:
-            runner.openings.start(self.budget.held // 2)
+            runner.openings.start(self.budget.held // (2 * len(self.runners)))
         work = Work(self.runners, self.scorer, self.ends, self.budget, self._spent)
         yield from work.score(rows)
         yield from work.write(lines)

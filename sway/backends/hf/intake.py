@@ -168,7 +168,7 @@ class Pieces:
     `all` are to run; `held` are those that `known` says were run before.
     """
 
-    def __init__(self, known: Callable[[View, Ids], bool] = lambda *_: False) -> None:
+    def __init__(self, known: Callable[[Piece], bool]) -> None:
         self.all: list[Piece] = []
         self.held: list[Piece] = []
         self._known = known
@@ -179,10 +179,11 @@ class Pieces:
         """The last piece of a sequence. Nothing is read before position `until`: what is known so far need not run."""
         piece: Piece | None = None
         for low, high in _spans(len(ids), cuts):
-            known = high <= until and self._known(view, ids[:high])
+            found = Piece(view, ids[low:high], 0, piece)
+            known = high <= until and self._known(found)
             key = (view, piece, ids[low:high], known)
             if key not in self._found:
-                self._found[key] = self._placed(Piece(view, ids[low:high], 0, piece), known)
+                self._found[key] = self._placed(found, known)
             piece = self._found[key]
         if piece is None:
             raise ValueError("a sequence has no tokens")

@@ -44,15 +44,15 @@ class Openings:
         self._held.clear()
         self.room = 0
 
-    def has(self, view: View, ids: Ids) -> bool:
-        """Whether the last block of an opening is held."""
-        return (view, ids) in self._held
+    def has(self, piece: Piece) -> bool:
+        """Whether a piece is held."""
+        return _is_block(piece) and _key(piece) in self._held
 
     def layers(self, pieces: Sequence[Piece]) -> Layers:
         """The keys and values of pieces that are held, the first one's last, as `Pieces` places them."""
         found = []
         for piece in reversed(pieces):
-            key = (piece.view, piece.opening())
+            key = _key(piece)
             self._touched.add(key)
             found.append(self._held[key])
         return [(torch.cat([k for k, _ in same]), torch.cat([v for _, v in same])) for same in zip(*found, strict=True)]
@@ -60,10 +60,17 @@ class Openings:
     def keep(self, pieces: Sequence[Piece], layers: Layers) -> None:
         """Hold the blocks among pieces of a row that has just run, as far as there is room."""
         for piece in pieces:
-            key = (piece.view, piece.opening())
-            full = self.tokens + BLOCK > self.room
-            if full or key in self._held or any(len(part.ids) != BLOCK for part in piece.line()):
+            if not _is_block(piece) or self.has(piece) or self.tokens + BLOCK > self.room:
                 continue
+            key = _key(piece)
             part = slice(piece.at, piece.at + BLOCK)
             self._held[key] = [(k[part].clone(), v[part].clone()) for k, v in layers]
             self._touched.add(key)
+
+
+def _key(piece: Piece) -> tuple[View, Ids]:
+    return piece.view, piece.opening()
+
+
+def _is_block(piece: Piece) -> bool:
+    return all(len(part.ids) == BLOCK for part in piece.line())

@@ -41,8 +41,8 @@ class Work:
             size = lambda: self.budget.tokens  # noqa: E731  # it may shrink while batches are cut
             cut = packs(same, size) if runner.packs else batches(same, lambda row: row.view, size)
             for batch in cut:
-                run = _forgetting(runner, partial(self.scorer.run, runner))
-                yield from self._timed(run, batch, _row_failed, [row.view for row in batch])
+                run = partial(self.scorer.run, runner)
+                yield from self._timed(runner, run, batch, _row_failed, [row.view for row in batch])
 
     def write(self, lines: Sequence[Line]) -> Iterator[Answered]:
         """Continue lines."""
@@ -52,8 +52,7 @@ class Work:
             for batch in cut:
                 start = partial(Held.start, tokens=self.budget.tokens) if runner.packs else State.start
                 writer = Writer(runner, self.scorer.text, self.ends, start)
-                run = _forgetting(runner, writer.run)
-                yield from self._timed(run, batch, _line_failed, [line.request.view for line in batch])
+                yield from self._timed(runner, writer.run, batch, _line_failed, [line.request.view for line in batch])
 
     def _by_side(self, items: Sequence[T], view_of: Callable[[T], View]) -> Iterator[tuple[Runner, list[T]]]:
         """What each runner is to show. The base copy, where there is one, comes first: others need its support."""
@@ -65,11 +64,16 @@ class Work:
         return ((runner, same) for runner, same in sides if same)
 
     def _timed(
-        self, run: Callable[[list[Any]], Found], batch: list[Any], failed: Callable[[Any], Found], views: list[View]
+        self,
+        runner: Runner,
+        run: Callable[[list[Any]], Found],
+        batch: list[Any],
+        failed: Callable[[Any], Found],
+        views: list[View],
     ) -> Iterator[Answered]:
         spent = self.spent
         start, cpu, passes, tokens = time.perf_counter(), time.process_time(), spent.forward_passes, spent.tokens
-        found = self.budget.run(run, batch, failed)
+        found = self.budget.run(_forgetting(runner, run), batch, failed)
         cost = Cost(time.perf_counter() - start, time.process_time() - cpu, spent.forward_passes - passes)
         kind: Literal["score", "write"] = "write" if isinstance(batch[0], Line) else "score"
         spent.add(kind, views, max(item.width for item in batch), cost, spent.tokens - tokens)
