@@ -14,13 +14,16 @@ from collections.abc import Callable
 import numpy as np
 
 from sway.stats.resampling import mean_interval
+from sway.stats.shares import share_interval
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 SHAPES: dict[str, tuple[Draw, float]] = {
     "normal": (lambda g, n: g.normal(1, 1, n), 1.0),
     "log-normal, sigma 0.6": (lambda g, n: g.lognormal(0, 0.6, n), math.exp(0.18)),
     "log-normal, sigma 1": (lambda g, n: g.lognormal(0, 1, n), math.exp(0.5)),
+    "yes or no, 5%": (lambda g, n: (g.random(n) < 0.05).astype(float), 0.05),
     "yes or no, 20%": (lambda g, n: (g.random(n) < 0.2).astype(float), 0.2),
+    "yes or no, 70%": (lambda g, n: (g.random(n) < 0.7).astype(float), 0.7),
 }
 
 
@@ -37,7 +40,7 @@ def row(name: str, n: int, runs: int) -> str:
     ours, plain = np.empty((runs, 2)), np.empty((runs, 2))
     for i in range(runs):
         values = draw(rng, n)
-        found = mean_interval(values, seed=i)
+        found = share_interval(values.tolist()) if name.startswith("yes") else mean_interval(values, seed=i)
         ours[i] = found.low, found.high
         plain[i] = np.quantile(rng.choice(values, (1000, n)).mean(axis=1), [0.025, 0.975])
     return f"| {name} | {n} | {misses(ours, truth)} | {misses(plain, truth)} |"

@@ -13,6 +13,7 @@ from sway.backends.hf.text import Text
 from sway.backends.nulls import null_update
 from sway.core.requests import Answer, Generation, NextToken, Request, RollingLogprob, SpanLogprob, SpanScore, TokenDist
 from sway.core.views import NullDraw, View
+from sway.stats.text import leading_recall
 
 Factors = dict[str, tuple[torch.Tensor, torch.Tensor, float]]
 
@@ -48,6 +49,13 @@ class OneAtATime:
         logprobs = self._logprobs(request.view, ids)
         return logprobs[torch.arange(first - 1, len(ids) - 1), torch.tensor(ids[first:])].numpy()
 
+    def recites(self, request: SpanLogprob) -> int:
+        """How many tokens of a completion a greedy continuation of the prompt begins with: written, not scored."""
+        ids, first = self.text.span(request.prompt, request.completion)
+        written = self._continued(request.view, ids[:first], len(ids) - first)
+        alike = [mine == theirs for mine, theirs in zip(written, ids[first:], strict=False)]
+        return alike.index(False) if False in alike else len(alike)
+
     def _hook(self, name: str) -> Any:
         def hook(_module: Any, args: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
             if name not in self.state:
@@ -76,22 +84,25 @@ class OneAtATime:
     def _write(self, request: Generation) -> str:
         if request.temperature > 0:
             raise ValueError("the reference writes greedily only")
-        self._show(request.view)
-        ids = torch.tensor([self.text.prompt(request.prompt)])
+        prompt = self.text.prompt(request.prompt)
+        return self.text.decode(self._continued(request.view, prompt, request.max_new_tokens))
+
+    def _continued(self, view: View, prompt: tuple[int, ...], tokens: int) -> list[int]:
+        self._show(view)
+        ids = torch.tensor([prompt])
         made = self.model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=request.max_new_tokens,
-            do_sample=False,
-            pad_token_id=0,
+            input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False, pad_token_id=0
         )
-        return self.text.decode(made[0, ids.shape[1] :].tolist())
+        return list(made[0, ids.shape[1] :].tolist())
 
 
-def gap(batched: Answer, single: np.ndarray | str) -> float:
-    """The largest difference of two answers, in nats; for texts, 0 where they are equal, else NaN."""
+def gap(batched: Answer, single: np.ndarray | str | int) -> float:
+    """The largest difference of two answers, in nats; for texts and counts, 0 where they are equal, else NaN."""
     if isinstance(single, str):
         return 0.0 if getattr(batched, "text", None) == single else float("nan")
+    if isinstance(single, int):
+        assert isinstance(batched, SpanScore)
+        return 0.0 if round(leading_recall(batched.greedy) * batched.tokens) == single else float("nan")
     if isinstance(batched, TokenDist):
         single = single[batched.ids]
     assert isinstance(batched, TokenDist | SpanScore)

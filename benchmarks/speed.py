@@ -11,13 +11,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import resource
 import tempfile
 import time
 import warnings
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +26,12 @@ import numpy as np
 from benchmarks import probing
 from benchmarks.models import build_adapter, build_model
 from benchmarks.one_at_a_time import OneAtATime, gap
-from benchmarks.standard import LAMBDAS, Overheard, completions, next_tokens, nulls, prompts, prose_of, standard
+from benchmarks.standard import LAMBDAS, completions, next_tokens, nulls, prompts, prose_of
+from benchmarks.suite import Whole, peak, recitals
 from sway.backends import build
 from sway.core.model import ModelSpec
-from sway.core.requests import Embed, Generation, Request
-from sway.core.results import Cost
-from sway.core.trace import Batch
+from sway.core.requests import Generation, Request
 from sway.core.views import BASE, TUNED, View
-from sway.engine.plan import Options
-from sway.engine.run import run_suite
 
 DOC = Path(__file__).parents[1] / "docs" / "performance.md"
 MOST_NATS = 1e-4
@@ -105,11 +100,11 @@ class Bench:
         spent, said = self.batched(requests)
         return self.against(what, spent, said)
 
-    def against(self, what: str, spent: float, said: dict[Request[Any], Any]) -> Row:
-        """Hold answers that took `spent` CPU-seconds against the other path's."""
-        reference = self.reference
+    def against(self, what: str, spent: float, said: dict[Request[Any], Any], how: str = "answer") -> Row:
+        """Hold answers that took `spent` CPU-seconds against what the other path does by its method `how`."""
+        answer = getattr(self.reference, how)
         start = time.process_time()
-        single = {request: reference.answer(request) for request in said}
+        single = {request: answer(request) for request in said}
         end = time.process_time()
         gaps = [gap(said[request], single[request]) for request in said]
         unlike = int(np.isnan(gaps).sum())
@@ -119,56 +114,16 @@ class Bench:
         return Row(what, len(said), end - start, spent, float(np.nanmax(gaps)), unlike)
 
 
-def peak() -> float:
-    """The most memory that this process has held so far, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-
-
-@dataclass(frozen=True)
-class Whole:
-    """The standard suite: what it took, by kind of work, and what it was asked."""
-
-    spent: float
-    wall: float
-    said: dict[Request[Any], Any]
-    batches: list[Batch]
-    peak: float
-    probes: Mapping[str, Cost]
-
-    @classmethod
-    def run(cls, bench: Bench, count: int) -> Whole:
-        """Run the standard suite in batches."""
-        batches: list[Batch] = []
-        backend = Overheard(bench.backend.traced(batches.append))
-        spec = standard(bench.base, bench.adapter, count)
-        start, wall = time.process_time(), time.perf_counter()
-        result = run_suite(spec, Options(), build=lambda *_: backend)
-        spent, wall = time.process_time() - start, time.perf_counter() - wall
-        bench.backend.traced(None)
-        said = {q: a for q, a in backend.said.items() if not isinstance(q, Embed)}
-        return cls(spent, wall, said, batches, peak(), result.backend.by_probe if result.backend else {})
-
-    def profile(self) -> list[str]:
-        """Where the time went."""
-        took, tokens = defaultdict[str, float](float), defaultdict[str, int](int)
-        for batch in self.batches:
-            took[batch.kind] += batch.cpu_seconds
-            tokens[batch.kind] += batch.tokens
-        rest = self.spent - sum(took.values())
-        names = {"score": "scoring", "write": "writing"}
-        rows = [f"| {name} | {took[kind]:.1f} | {tokens[kind]} tokens |" for kind, name in names.items()]
-        last = f"| all else: probes, intervals, sentence embeddings, the judge | {rest:.1f} | |"
-        dear = sorted(self.probes.items(), key=lambda item: -item[1].cpu_seconds)
-        asked = [f"| {name} | {cost.cpu_seconds:.1f} | {cost.forward_passes:.1f} |" for name, cost in dear]
-        by_probe = ["| probe, with its nulls | CPU-s | forward passes |", "|---|---|---|", *asked]
-        return ["| work | CPU-s | |", "|---|---|---|", *rows, last, "", *by_probe]
-
-
 def suites(bench: Bench, count: int) -> tuple[Whole, list[Row]]:
-    """The standard suite, whole, and by what it asks."""
-    whole = Whole.run(bench, count)
+    """The standard suite, as it is asked, and as a script would that has a text written to see if it is recited."""
+    whole = Whole.run(bench.backend, bench.base, bench.adapter, count)
     print(f"suite: {whole.spent:.1f} CPU-s in {whole.wall:.1f} s", *whole.profile(), sep="\n", flush=True)
-    return whole, [bench.against(f"the standard suite, every probe, {count} nulls", whole.spent, whole.said)]
+    row = bench.against(f"the standard suite, every probe, {count} nulls", whole.spent, whole.said)
+    spent, said = bench.batched(recitals(bench.backend, bench.base, bench.adapter))
+    scored = bench.against("are texts recited: read off one pass, both ways", spent, said)
+    written = bench.against("are texts recited: written out, one at a time", spent, said, "recites")
+    script = replace(row, what="the same suite, `leakage`'s texts written out by hand", unlike=written.unlike)
+    return whole, [row, replace(script, single=row.single - scored.single + written.single), written]
 
 
 def kinds(bench: Bench, count: int) -> list[Row]:

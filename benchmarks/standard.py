@@ -42,8 +42,8 @@ TOOL = {
 }
 
 
-def standard(base: Path, adapter: Path, nulls: int = 19) -> LoadedSpec:
-    """Every probe that asks a model, on the demonstration's document, as large as `sway autogen` makes them."""
+def standard(base: Path, adapter: Path, nulls: int = 19, only: str = "") -> LoadedSpec:
+    """Every probe that asks a model, or one, on the demonstration's document, as large as `sway autogen` makes them."""
     sections = read_sections(document())
     asked = openings(sections, words=(4, 6, 8, 10, 12, 16))
     cases = [_case(question.prompt, question.gold) for s in sections for question in s.probes]
@@ -66,7 +66,7 @@ def standard(base: Path, adapter: Path, nulls: int = 19) -> LoadedSpec:
         {"kind": "adapter_ablation", "prompts": asked[:MOST_ABLATION]},
     ]
     models = {"base": {"base": str(base)}, "ft": {"base": str(base), "adapter": str(adapter)}}
-    named = [{"name": entry["kind"], **entry} for entry in suite]
+    named = [{"name": entry["kind"], **entry} for entry in suite if only in ("", entry["kind"])]
     return spec_from_data({"version": 1, "models": models, "sections": str(document()), "suite": named})
 
 

@@ -23,7 +23,7 @@ done
 
 check_engine() {
   if [ "$run_in" = runner ]; then
-    command -v sway >/dev/null || fail "run-in: runner needs sway on the PATH: pip install sway with its extras hf and github in a step before"
+    command -v sway >/dev/null || fail "run-in: runner needs sway on the PATH: in a step before, pip install \".[hf,github]\" in a checkout of sway"
     return
   fi
   command -v docker >/dev/null || fail "there is no docker here: use a runner that has it, or install sway in a step before and set run-in: runner"
@@ -138,6 +138,7 @@ before_of() { # ARTIFACT TO: what its reports are held against: of the same arti
   place=$(realpath -m -- "$baseline")
   [ ! -d "$place/${1##*/}" ] || place=$place/${1##*/}
   collect "$place" "$2"
+  copy_report "$place/unread.txt" "$2/unread.txt" || true # why it is empty, where sway last-report left that
 }
 
 say_what_is_not_compared() { # BASELINE: one that is asked for and not there must be seen

@@ -39,3 +39,19 @@ def test_links_between_pages_lead_somewhere():
         for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
             place = path.parent / target
             assert place.exists() or str(place.relative_to(ROOT)) in PAGES, f"{path.name}: {target}"
+
+
+WRITTEN = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+
+
+def test_nobody_is_told_to_install_what_the_index_serves():
+    told = [path.name for path in WRITTEN if re.search(r"pip install \S*dlm-sway", path.read_text("utf-8"))]
+    assert not told, 'write: pip install ".[extra]" in a checkout'
+
+
+def test_a_workflow_that_is_shown_may_read_the_baseline_that_it_asks_for():
+    for path in WRITTEN:
+        for shown in re.findall(r"```yaml\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
+            if "uses: tenseleyFlow/sway@" in shown and "baseline: none" not in shown:
+                assert "pull-requests: write" in shown, path.name
+                assert "actions: read" in shown, path.name

@@ -16,6 +16,7 @@ import click
 from sway import __version__
 from sway.cli.extras import Extra, survey
 from sway.core import folders
+from sway.core.errors import to_install
 
 SETTINGS = (
     "SWAY_NULL_CACHE_DIR", "SWAY_DISABLE_NULL_CACHE", "SWAY_BASE_CACHE_DIR", "SWAY_DISABLE_BASE_CACHE",
@@ -172,4 +173,4 @@ def _extra_line(extra: Extra) -> str:
         for p in extra.parts
         if not p.usable
     ]
-    return f"[  ] {extra.name}: {', '.join(lacking)}; run: {extra.command}"
+    return f"[  ] {extra.name}: {', '.join(lacking)}; run: {to_install(extra.name)}"

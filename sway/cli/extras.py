@@ -56,8 +56,8 @@ class Extra:
 
     @property
     def command(self) -> str:
-        """What installs it."""
-        return f'pip install "dlm-sway[{self.name}]"'
+        """What installs it, in a checkout of sway."""
+        return f'pip install ".[{self.name}]"'
 
 
 def numbers(version: str) -> tuple[int, ...]:

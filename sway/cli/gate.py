@@ -11,6 +11,7 @@ import click
 
 from sway.backends.shelf import Shelf
 from sway.cli.against import baseline, check_shared, checked, fail_on_regression, held_against, show_against
+from sway.cli.inputs import made_from
 from sway.cli.options import a_number
 from sway.cli.reports import Outputs, outputs
 from sway.cli.session import judge_spec, judging, parse_weights, report, tracer
@@ -65,19 +66,15 @@ def gate(
     """
     if share is not None and baseline is None:
         raise SwayError("there is nothing to regress from", where="--fail-on-regression", mend="give --baseline")
-    told = tracer(trace, *specs)
-    chosen = parse_weights(weights)
+    chosen, loaded = parse_weights(weights), load_all(specs)
+    labels, several = names(loaded), len(specs) > 1
+    baselines = [place(baseline, label, ".json", several=several) for label in labels]
+    inputs = made_from(loaded, baselines)
+    told, wanted = tracer(trace, *inputs), outputs(paths, inputs)
     options = Options(weights=chosen, thorough=thorough, threads=threads, tracer=told, memory=memory)
-    loaded = load_all(specs)
-    several, wanted = len(specs) > 1, outputs(paths)
     jobs = [
-        _Job(
-            spec,
-            label,
-            wanted.placed(label) if several else wanted,
-            _before(place(baseline, label, ".json", several=several), spec),
-        )
-        for spec, label in zip(loaded, names(loaded), strict=True)
+        _Job(spec, label, wanted.placed(label) if several else wanted, _before(before, spec))
+        for spec, label, before in zip(loaded, labels, baselines, strict=True)
     ]
     rules = _Rules(options, threshold, FailOn(fail_on), share)
     if len(jobs) == 1:
@@ -137,7 +134,7 @@ def _gate_all(jobs: Sequence[_Job], rules: _Rules) -> Exit:
     shelf: Shelf[Any] = Shelf()
     ledger = Ledger(folders.kept_answers(), hold=True)
     for job in jobs:
-        job.outputs.check(job.spec.path)
+        job.outputs.check()
 
     def judge(i: int) -> Judged:
         decision, result = _judge(jobs[i], rules, shelf, ledger)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from sway.core.errors import SwayError, require
+from sway.github.baseline import Unread, leave_note
 from sway.github.event import read_occasion
 from sway.github.outputs import say
 from sway.github.settings import read_settings
@@ -20,19 +21,23 @@ def last_report(artifact: str, output: Path) -> None:
     """Unpack the reports of the base branch's last successful run of this workflow.
 
     Runs in a GitHub workflow, with permission actions: read. Only runs that a push to the base branch set off count.
-    Where there is no such report it says so and exits 0, with nothing written.
+    Where there is no such report it says so and exits 0, with nothing written. Where GitHub does not give it, a note
+    is left in the folder, from which `sway post` knows that there may be one.
     """
     require("github", "github")
     from sway.github.artifact import last_report as fetch
-    from sway.github.transport import Client
+    from sway.github.transport import Client, Refused
 
     settings = read_settings(os.environ)
     try:
         names = fetch(Client(settings), read_occasion(settings), artifact, output)
     except SwayError as fault:
+        denied = isinstance(fault, Refused) and fault.status in (401, 403, 404)
+        leave_note(output, Unread.DENIED if denied else Unread.FAULT)
         if settings.wanted.fail_on_regression:
             raise
-        say(f"No report of the base branch: {fault}", "warning")
+        mend = " (give the job permission actions: read)" if denied else ""
+        say(f"The base branch's last report could not be read: {fault}{mend}", "warning")
         return
     for name in names:
         say(f"The base branch's report: {name}")

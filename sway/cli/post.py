@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 
 from sway.github.baseline import Baseline
-from sway.github.comment_mark import marker
 from sway.github.event import read_occasion
 from sway.github.outcome import conclude
 from sway.github.outputs import say
 from sway.github.post import Post, preview
 from sway.github.settings import read_settings
+from sway.github.subject import subject
 
 PATH = click.Path(path_type=Path)
 
@@ -24,6 +24,9 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--report", "reports", multiple=True, required=True, type=PATH, help="A JSON report, or a folder of them."
 )
+@click.option(
+    "--spec", "specs", multiple=True, help="The spec that was gated, as the comment is of it. [default: SWAY_SPEC_PATH]"
+)
 @click.option("--baseline", type=PATH, help="The base branch's report, or a folder of them by the same names.")
 @click.option("--gate-exit", type=click.IntRange(0, 255), help="The exit code that the gate ended with.")
 @click.option("--comment/--no-comment", default=None, help="Comment on the pull request. [default: SWAY_COMMENT]")
@@ -31,6 +34,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Print what would be done; no token, no network.")
 def post(
     reports: Sequence[Path],
+    specs: Sequence[str],
     baseline: Path | None,
     gate_exit: int | None,
     comment: bool | None,
@@ -42,6 +46,9 @@ def post(
     Runs in a GitHub workflow, after the gate. The reports are read again and rendered here, and the exit code is
     never better than --gate-exit, than any report, or than what a report's own probes say. A report that is missing
     or cannot be read is exit 3.
+
+    Each spec has a comment of its own, which every run edits. Name it with --spec, as the gate was given it; else
+    the comment is known by what --report says.
     """
     settings = read_settings(os.environ)
     wanted = settings.wanted
@@ -50,9 +57,8 @@ def post(
     settings = replace(settings, wanted=wanted)
     occasion = read_occasion(settings)
     outcome = conclude(reports, Baseline(baseline), wanted, gate_exit=gate_exit, failed=bool(occasion.failed))
-    named = wanted.spec.splitlines() or sorted(r.summary.spec for r in outcome.reports if r.summary)
-    spec = "\n".join(line.strip() for line in named if line.strip())
-    job = Post(settings, occasion, outcome, marker(spec, wanted.key))
+    named = specs or ([] if wanted.spec is None else [wanted.spec])
+    job = Post(settings, occasion, outcome, subject(named, reports, outcome))
     if dry_run:
         for line in preview(job):
             say(line)

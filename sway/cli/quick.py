@@ -12,7 +12,7 @@ from sway.suite.loader import spec_from_data
 from sway.suite.spec import LoadedSpec
 
 MAX_PROMPT_BYTES = 100_000
-FACTS = {"items_limit": 10, "assert_fraction_regressed_lt": 0.3, "assert_mean_delta_gte": -1.0}
+FACTS = {"items_limit": 10, "assert_fraction_regressed_lt": 0.35, "assert_mean_delta_gte": -1.0}
 """Ten facts, and margins that chance alone does not take a harmless adapter across with so few."""
 
 

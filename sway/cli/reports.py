@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,15 +23,16 @@ PATH = click.Path(path_type=Path)
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where a command's reports go: a path a format, and a folder for plots."""
+    """Where a command's reports go: a path a format, and a folder for plots. `inputs` are what they are made from."""
 
     files: dict[str, Path]
-    plots: Path | None = None
+    plots: Path | None
+    inputs: tuple[Path, ...]
 
-    def check(self, *inputs: Path) -> None:
+    def check(self) -> None:
         """Raise `SwayError` if any report cannot be written, would replace an input, or another report."""
         for path in self.files.values():
-            check_target(path, *inputs)
+            check_target(path, *self.inputs)
         for first, second in self._pairs():
             if first.resolve() == second.resolve() and (first.is_file() or not first.exists()):
                 raise SwayError(
@@ -51,7 +52,8 @@ class Outputs:
         for form, path in self.files.items():
             pattern = path.with_stem(f"{path.stem}-{NAME}") if path == Path(JUNIT_FILE) else path
             files[form] = place(pattern, name, ENDINGS[form], several=True)
-        return Outputs({k: v for k, v in files.items() if v}, self.plots / name if self.plots else None)
+        plots = self.plots / name if self.plots else None
+        return replace(self, files={k: v for k, v in files.items() if v}, plots=plots)
 
     def _pairs(self) -> Iterator[tuple[Path, Path]]:
         paths = list(self.files.values())
@@ -109,7 +111,8 @@ def reporting(command: Command) -> Command:
     return command
 
 
-def outputs(paths: dict[str, Path | None]) -> Outputs:
-    """The options' values as one: `{"json_path": ..., "plots": ...}`."""
+def outputs(paths: dict[str, Path | None], inputs: tuple[Path, ...]) -> Outputs:
+    """The options' values as one: `{"json_path": ..., "plots": ...}`; none of the `inputs` may be replaced."""
     plots = paths.pop("plots", None)
-    return Outputs({name.removesuffix("_path"): path for name, path in paths.items() if path is not None}, plots)
+    files = {name.removesuffix("_path"): path for name, path in paths.items() if path is not None}
+    return Outputs(files, plots, inputs)

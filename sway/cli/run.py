@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sway.cli.against import baseline, check_shared, checked, held_against, show_against
 from sway.cli.console import console
+from sway.cli.inputs import made_from
 from sway.cli.reports import outputs
 from sway.cli.session import judge_spec, judging, parse_weights, report, tracer
 from sway.core.text import printable
@@ -46,12 +47,13 @@ def run(
 ) -> None:
     """Measure every probe in SPEC and show the report. Exits 0 whatever the verdicts."""
     loaded = load_spec(spec)
-    told = tracer(trace, spec)
+    inputs = made_from([loaded], [baseline])
+    told = tracer(trace, *inputs)
     options = Options(_names(only), _names(skip), parse_weights(weights), thorough, threads, tracer=told, memory=memory)
     if dry_run:
         show_plan(loaded, options)
         return
-    wanted = outputs(paths)
+    wanted = outputs(paths, inputs)
     before = read_side(baseline) if baseline else None
     check_shared(before, [entry.kind for entry in loaded.spec.suite])
     if serve_url:

@@ -29,7 +29,7 @@ def judge_served(loaded: LoadedSpec, options: Options, url: str, outputs: Output
     if option := next((name for name, given in here_only.items() if given), ""):
         mend = "set runs: on the spec's null_adapter" if options.thorough else "set OMP_NUM_THREADS where it runs"
         raise SwayError("has no effect on a server", where=option, mend=mend)
-    outputs.check(loaded.path)
+    outputs.check()
     merge_weights(loaded.spec.defaults.score_weights, options.weights)
     make_plan(loaded, options)
     weights = {**loaded.spec.defaults.score_weights, **options.weights}

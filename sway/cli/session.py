@@ -90,7 +90,7 @@ def judge_spec(
     Commands of several runs give the `shelf` that keeps their base and the `ledger` that keeps their answers.
     """
     if outputs is not None:
-        outputs.check(loaded.path)
+        outputs.check()
     ledger = ledger or Ledger(folders.kept_answers())
     with shown_progress() as progress:
         make = partial(build, shelf=shelf)

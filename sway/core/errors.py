@@ -52,8 +52,13 @@ class MissingExtraError(BackendError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
             f"{what} is not installed",
-            mend=f'run: pip install "dlm-sway[{extra}]" or, in a checkout of sway, pip install ".[{extra}]"',
+            mend=f"run: {to_install(extra)}",
         )
+
+
+def to_install(extra: str) -> str:
+    """How an extra is installed; the bound keeps pip from an earlier program that the index has under this name."""
+    return f'pip install ".[{extra}]" in a checkout of sway, or pip install "dlm-sway[{extra}]>=0.2"'
 
 
 def require(extra: str, *modules: str) -> None:
@@ -81,6 +86,10 @@ class Interrupted(KeyboardInterrupt):
 
 class RequestError(Exception):
     """One question could not be answered; those who asked it are told, the rest of the batch goes on."""
+
+
+class TooLongError(RequestError):
+    """The question takes more tokens than the model reads; a shorter one could be answered."""
 
 
 class SkipProbe(Exception):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 
 class Category(StrEnum):
@@ -56,7 +56,8 @@ class Measurement:
     clause for the message. `evidence` must be JSON-ready. `measures` and `unit` are set where this
     measurement is of something else than the probe declares, for want of what that needs. `items` (n,) and
     `reference_items` (m,) say what each sample was asked about, such as the prompt's text: two runs are paired
-    where these are equal.
+    where these are equal. `scale` says what the samples are: numbers, shares (yes or no as 1 or 0, or rates of
+    such), or changes of yes or no (-1, 0 or 1).
     """
 
     raw: float
@@ -72,3 +73,9 @@ class Measurement:
     unit: str = ""
     items: Sequence[str] = ()
     reference_items: Sequence[str] = ()
+    scale: Literal["number", "share", "change"] = "number"
+
+
+def below(bound: float) -> float:
+    """The largest bar that is met only by what lies below `bound`, for bounds that are not reached themselves."""
+    return math.nextafter(bound, -math.inf)

@@ -30,9 +30,14 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    assert_z_gte: float = Field(
-        default=3.0,
-        description="Set it to also require this many standard deviations above the nulls (8 or more nulls).",
+
+class CalibratedParams(Params):
+    """Parameters of probes whose statistic is held against null adapters."""
+
+    assert_z_gte: float | None = Field(
+        default=None,
+        allow_inf_nan=False,
+        description="Where set, ask for this many standard deviations above the nulls too; that takes 8 or more nulls.",
     )
 
 

@@ -13,7 +13,7 @@ from typing import Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sway.core.errors import RequestError
+from sway.core.errors import RequestError, TooLongError
 from sway.core.views import NullDraw, View
 
 FloatArray = NDArray[np.float64]
@@ -112,10 +112,20 @@ class NextToken(Request[TokenDist]):
 
 @dataclass(frozen=True)
 class SpanScore:
-    """How a view scores given text: `logprobs` (n,) nats a token; `greedy` (n,) whether the token is the argmax."""
+    """How a view scores given text: `logprobs` (n,) nats a token; `argmax` (n,) whether the token is the likeliest.
+
+    `argmax` is None where the backend cannot tell. Read it as `greedy`, which is never a guess.
+    """
 
     logprobs: FloatArray
-    greedy: NDArray[np.bool_]
+    argmax: NDArray[np.bool_] | None
+
+    @property
+    def greedy(self) -> NDArray[np.bool_]:
+        """Whether greedy decoding would take the token (n,). Raises `RequestError` where that is not known."""
+        if self.argmax is None:
+            raise RequestError("which tokens are the likeliest is not known of text that is scored here (use kind hf)")
+        return self.argmax
 
     @property
     def tokens(self) -> int:
@@ -183,9 +193,20 @@ Answer = TokenDist | SpanScore | Generated | Embedding
 
 @dataclass(frozen=True)
 class Failure:
-    """Why one request has no answer."""
+    """Why one request has no answer. `too_long`: it takes more tokens than the model reads, the only fault it has."""
 
     reason: str
+    too_long: bool = False
+
+    @classmethod
+    def of(cls, fault: RequestError) -> Self:
+        """The failure that a fault amounts to."""
+        return cls(str(fault), isinstance(fault, TooLongError))
+
+    @property
+    def fault(self) -> RequestError:
+        """The fault again, for whoever asked."""
+        return TooLongError(self.reason) if self.too_long else RequestError(self.reason)
 
 
 @dataclass(frozen=True)
@@ -196,11 +217,16 @@ class Answers:
     draw: NullDraw | None = field(default=None)
 
     def __getitem__(self, request: Request[A_co]) -> A_co:
-        """The answer. Raises `RequestError` where the question could not be answered."""
+        """The answer.
+
+        Raises:
+            TooLongError: the question takes more tokens than the model reads.
+            RequestError: it could not be answered for another reason.
+        """
         asked = request.under(self.draw) if self.draw else request
         answer = self.found[asked]
         if isinstance(answer, Failure):
-            raise RequestError(answer.reason)
+            raise answer.fault
         return answer  # type: ignore[return-value]  # a backend answers each request with its own type
 
     def all(self, requests: Sequence[Request[A_co]]) -> Iterator[A_co]:

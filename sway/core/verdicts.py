@@ -34,6 +34,7 @@ class Reason(StrEnum):
     NOISE = "noise"
     NEGLIGIBLE = "negligible"
     INCONCLUSIVE = "inconclusive"
+    FEW_NULLS = "too few nulls"
     HARM = "harm"
     SHAPE = "shape"
     NOT_MEASURED = "not measured"

@@ -166,9 +166,11 @@ def _row(old: ProbeResult | None, new: ProbeResult | None, share: float, fault: 
     if then:
         why = f"{new.verdict} now: {new.message}" if new else fault or "not in the suite any more"
         return replace(row, change=Change.LOST, why=why), None
-    if now:
-        return replace(row, change=Change.ADDED, why="not measured in the baseline"), None
-    return replace(row, required=False, why="measured neither time"), None
+    if not now:
+        return replace(row, why="measured neither time"), None
+    if old and (old.required or old.verdict is Verdict.ERROR):  # what a spec leaves out is an optional SKIP
+        return replace(row, why=f"{old.verdict} in the baseline: {old.message}"), None
+    return replace(row, change=Change.ADDED, why="not measured in the baseline"), None
 
 
 def _held(row: Row, old: ProbeResult, new: ProbeResult, share: float) -> tuple[Row, Pairs | None]:

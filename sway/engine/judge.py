@@ -22,6 +22,7 @@ from sway.engine import words
 from sway.engine.score import probe_score
 from sway.stats.calibration import Calibration, calibrate
 from sway.stats.resampling import mean_interval, samples_needed
+from sway.stats.shares import answers_needed, change_interval, counted, share_interval
 
 
 @dataclass(frozen=True)
@@ -105,15 +106,30 @@ def _rule(entry: Entry, found: Measurement, nulls: Nulls | None, alpha: float, s
     calibration = None
     if nulls is not None and nulls.raw.get(1.0):
         calibration = calibrate(found.raw, nulls.raw[1.0], better=probe.better, alpha=alpha, log_scale=probe.log_scale)
-    interval = mean_interval(found.samples, found.reference, seed=_stream(seed, entry.name))
+    interval = _interval(found, _stream(seed, entry.name))
     if probe.claim in (Claim.SHAPE, Claim.DIAGNOSTIC):
         verdict, reason = by_checks(found.checks)
     else:
         verdict, reason = _claim(entry, found, calibration, interval, alpha)
-    needed = None
-    if reason is Reason.INCONCLUSIVE and found.bar is not None:
-        needed = samples_needed(found.samples, found.reference, bar=found.bar, better=probe.better)
+    needed = _needed(found, probe) if reason is Reason.INCONCLUSIVE else None
     return Ruling(verdict, reason, interval, calibration, needed)
+
+
+def _interval(found: Measurement, seed: int) -> Interval | None:
+    if found.scale == "change":
+        return change_interval(found.samples)
+    if found.scale == "share" and counted(found.samples):
+        return share_interval(found.samples)
+    return mean_interval(found.samples, found.reference, seed=seed)
+
+
+def _needed(found: Measurement, probe: Probe) -> int | None:
+    """How many samples would settle it, were they to go on as they are."""
+    if found.bar is None:
+        return None
+    if found.scale == "number" or (found.scale == "share" and not counted(found.samples)):
+        return samples_needed(found.samples, found.reference, bar=found.bar, better=probe.better)
+    return answers_needed(found.samples, bar=found.bar, better=probe.better, change=found.scale == "change")
 
 
 def _stream(seed: int, name: str) -> int:
@@ -128,25 +144,30 @@ def _claim(
     checked, reason = by_checks(found.checks)
     if found.bar is None and checked is not Verdict.PASS:
         return checked, reason
-    if superiority and not _beats_noise(entry, calibration, alpha):
+    beaten = _beats_noise(entry, calibration, alpha) if superiority else True
+    if beaten is False:
         return Verdict.FAIL, Reason.NOISE
     sign = 1.0 if entry.probe.better == "higher" else -1.0
     bar = -math.inf if found.bar is None else sign * found.bar
     if sign * found.raw < bar:
         return Verdict.FAIL, Reason.NEGLIGIBLE if superiority else Reason.HARM
-    if checked is Verdict.FAIL:
+    if checked is not Verdict.PASS:
         return checked, reason
-    if not _near_end(interval, sign) >= bar:
-        return Verdict.WARN, Reason.INCONCLUSIVE
-    return checked, reason
+    if beaten is None:
+        return Verdict.WARN, Reason.FEW_NULLS
+    return (checked, reason) if _near_end(interval, sign) >= bar else (Verdict.WARN, Reason.INCONCLUSIVE)
 
 
-def _beats_noise(entry: Entry, calibration: Calibration | None, alpha: float) -> bool:
+def _beats_noise(entry: Entry, calibration: Calibration | None, alpha: float) -> bool | None:
+    """Whether the statistic beats its nulls; None where these are too few, or too much alike, to tell."""
+    least = getattr(entry.params, "assert_z_gte", None)
     if calibration is None or calibration.p_value is None:
-        return True
-    if "assert_z_gte" in entry.params.model_fields_set and calibration.z is not None:
-        return calibration.p_value <= alpha and calibration.z >= entry.params.assert_z_gte
-    return calibration.p_value <= alpha
+        return True if least is None else None
+    if calibration.first_of_too_few:
+        return None
+    if calibration.p_value > alpha or least is None:
+        return calibration.p_value <= alpha
+    return None if calibration.z is None else calibration.z >= least
 
 
 def _near_end(interval: Interval | None, sign: float) -> float:

@@ -139,12 +139,14 @@ def _ask_all(
     cache = NullCache(folders.null_statistics() if plan.nulls.cache else None)
     stats = backend.stats()
     numerics = f"{__version__}:{stats.device}:{stats.dtype}"
+    if not plan.one_base:
+        identity = NOBODY  # its digests leave out the base that is held against, so nothing is kept under them
     calibrations = [
         _Calibration(plan, entry, cache_key(identity, numerics, entry.probe, entry.params, plan.context), cache)
         for entry in plan.model
     ]
     store = ledger.open(identity, numerics)
-    before = BaseAnswers(folders.base_answers() if plan.one_base else None, identity, f"{numerics}:{stats.threads}")
+    before = BaseAnswers(folders.base_answers(), identity, f"{numerics}:{stats.threads}")
     store.base = before.known
     if store.known:
         progress.stage(f"{len(store.known)} answers are there from before")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from sway.core.measurement import Check, Claim, Measurement
@@ -51,7 +52,7 @@ def message(
     measured = f"{probe.measures} {number(found.raw)} {probe.unit}".rstrip()
     if interval is not None:
         measured += f" [{number(interval.low)}, {number(interval.high)}]"
-    return _join(measured, _decided(probe, found, reason, needed), _noise(probe, calibration), found.note)
+    return _join(measured, _decided(probe, found, reason, needed), _noise(probe, reason, calibration), found.note)
 
 
 def by_checks(found: Measurement) -> str:
@@ -75,6 +76,8 @@ def _decided(probe: Probe, found: Measurement, reason: Reason, needed: int | Non
         case Reason.INCONCLUSIVE:
             more = f": about {needed} {probe.sample}s would settle it" if needed else ""
             return f"inconclusive against {bar}{more}"
+        case Reason.FEW_NULLS:
+            return f"clears {bar}"
         case Reason.SHAPE:
             return ", ".join(check_words(c) for c in found.checks if not c.holds)
         case _:
@@ -82,7 +85,14 @@ def _decided(probe: Probe, found: Measurement, reason: Reason, needed: int | Non
 
 
 def _bound(probe: Probe, bar: float) -> str:
-    return f"{'>=' if probe.better == 'higher' else '<='} {number(bar)}"
+    if probe.better == "higher":
+        return f">= {number(bar)}"
+    return f"{'<' if below_its_number(bar) else '<='} {number(bar)}"
+
+
+def below_its_number(bar: float) -> bool:
+    """Whether the number that is told of an upper bar is itself just beyond it."""
+    return float(number(bar)) == math.nextafter(bar, math.inf)
 
 
 def check_words(check: Check) -> str:
@@ -97,12 +107,16 @@ def check_words(check: Check) -> str:
     return f"{check.name.replace('_', ' ')} {number(check.value)}{state} {' and '.join(bounds)}".rstrip()
 
 
-def _noise(probe: Probe, calibration: Calibration | None) -> str:
+def _noise(probe: Probe, reason: Reason, calibration: Calibration | None) -> str:
     if calibration is None or calibration.p_value is None:
         mend = f": set runs: {calibration.runs_needed}" if calibration and calibration.runs_needed else ""
         return f"(no calibration for {probe.kind}{mend})" if probe.calibrated else ""
     z = f"{sigma(calibration.z)} sigma, " if calibration.z is not None else ""
     how = f"p = {calibration.p_value:.2g} against {calibration.n} nulls"
-    if calibration.method == "t":
+    if calibration.first_of_too_few:
+        how += f" that all came out alike, too few to tell it from noise: set runs: {calibration.runs_needed}"
+    elif reason is Reason.FEW_NULLS:
+        how += "; a z takes 8 nulls that do not come out alike"
+    elif calibration.method == "t":
         how += f" by t prediction; set runs: {calibration.runs_needed} for a rank test"
     return z + how

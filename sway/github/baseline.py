@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +14,23 @@ from sway.report.baseline import read_side
 
 MOST = 200
 """Files of a folder that are looked into."""
+NOTE = "unread.txt"
+"""Lies in a folder that would hold the reports, had they been given."""
+
+
+class Unread(StrEnum):
+    """Why nobody knows whether the base branch has a report: the job may not ask, or anything else."""
+
+    DENIED = "denied"
+    FAULT = "fault"
+
+
+def leave_note(folder: Path, why: Unread) -> None:
+    """Note in `folder` that it is empty because the reports could not be read, and not for want of any."""
+    with suppress(OSError):  # where nothing can be written, that has been said, and nothing is compared either way
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / NOTE).open("x", encoding="utf-8") as file:
+            file.write(f"{why}\n")
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,14 @@ class Baseline:
         if torn:  # it may have been this one
             raise torn[0]
         return None
+
+    @property
+    def unread(self) -> Unread | None:
+        """Why the reports could not be read, where a note says so."""
+        note = None if self.place is None else self.place / NOTE
+        if note is None or not note.is_file():
+            return None
+        return Unread.DENIED if note.read_bytes()[:20].split() == [b"denied"] else Unread.FAULT
 
     def _path(self, name: str) -> Path | None:
         return self.place / name if self.place is not None and self.place.is_dir() else self.place

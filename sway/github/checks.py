@@ -34,23 +34,25 @@ FOREIGN = " So says a job that the pull request controls."
 
 
 def show(
-    client: Client, sha: str, outcome: Outcome, texts: Sequence[str], *, key: str, mark: str, foreign: bool = False
+    client: Client, sha: str, outcome: Outcome, texts: Sequence[str], *, label: str, mark: str, foreign: bool = False
 ) -> str:
     """Put the verdict beside the commit; `check` or `status`, whichever was allowed.
 
-    `texts` are what it says, richest first; `mark` tells the reports of one run apart. `foreign`: a job of
-    the pull request made the report, which is said in the title, as nothing else is seen beside the commit.
+    `texts` are what it says, richest first; `label` is what it is of, where that is not plain, and `mark` tells the
+    reports of one run apart. `foreign`: a job of the pull request made the report, which is said in the title, as
+    nothing else is seen beside the commit.
 
     Raises:
         Refused: neither is allowed.
         Unclear: GitHub did not answer.
     """
-    title = _SAID[outcome.verdict] + (FOREIGN if foreign else "")
+    name = f"{NAME} ({label})" if label else NAME
+    title = _SAID[outcome.verdict] + (FOREIGN if foreign else "") + (f" ({label})" if label else "")
     told = {"title": title, "summary": next((t for t in texts if length(t) <= LONGEST_TEXT), "")}
     try:
         for turn in range(TRIES):
             try:
-                _check(client, sha, outcome, told, key, mark)
+                _check(client, sha, outcome, told, name, mark)
                 return "check"
             except Unclear as fault:
                 if turn + 1 == TRIES or not client.wait(turn, fault.wait):
@@ -58,7 +60,7 @@ def show(
     except Refused as fault:
         if fault.status not in (403, 404):
             raise
-    _status(client, sha, outcome, title, key)
+    _status(client, sha, outcome, title, name)
     return "status"
 
 
@@ -82,10 +84,10 @@ def _note(spec: str, row: Row) -> dict[str, Any]:
     }
 
 
-def _check(client: Client, sha: str, outcome: Outcome, told: dict[str, Any], key: str, mark: str) -> None:
+def _check(client: Client, sha: str, outcome: Outcome, told: dict[str, Any], name: str, mark: str) -> None:
     """Create the check run, or bring that of an earlier try up to date, then add what notes are left."""
     commit = client.repository.get_commit(sha)
-    name, known = _name(key), f"{client.settings.run_id}.{client.settings.attempt} {mark}"
+    known = f"{client.settings.run_id}.{client.settings.attempt} {mark}"
     ours = client.again(lambda: list(commit.get_check_runs(check_name=name, filter="all")))
     conclusion = "success" if outcome.passed else "failure"
     if outcome.exit is Exit.PASS and not outcome.passed:
@@ -108,14 +110,9 @@ def _check(client: Client, sha: str, outcome: Outcome, told: dict[str, Any], key
         client.once(lambda more=more: run.edit(output=more))  # type: ignore[misc]
 
 
-def _status(client: Client, sha: str, outcome: Outcome, title: str, key: str) -> None:
+def _status(client: Client, sha: str, outcome: Outcome, title: str, name: str) -> None:
     """A commit status, which a later one of the same context replaces."""
     state = "success" if outcome.exit is Exit.PASS else "failure" if outcome.exit is Exit.GATE_FAILED else "error"
     commit = client.repository.get_commit(sha)
     said, url = title[:LONGEST_STATUS], client.settings.run_url
-    client.again(lambda: commit.create_status(state, target_url=url, description=said, context=_name(key)))
-
-
-def _name(key: str) -> str:
-    shown = printable(key, 60).strip()
-    return f"{NAME} ({shown})" if shown else NAME
+    client.again(lambda: commit.create_status(state, target_url=url, description=said, context=name))

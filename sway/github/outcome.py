@@ -11,7 +11,7 @@ from sway.core.exits import Exit, worst
 from sway.core.verdicts import GRAVEST_FIRST, Verdict
 from sway.engine.compare import Change, Comparison, Side, compare
 from sway.engine.gate import Decision, FailOn, decide
-from sway.github.baseline import Baseline
+from sway.github.baseline import Baseline, Unread
 from sway.github.settings import Wanted
 from sway.report.baseline import read_side
 from sway.report.comparison import settle
@@ -32,7 +32,21 @@ LET_PASS = "This does not close the gate, as the workflow says fail-on: never."
 ELSEWHERE = "The run that made this report did not end in success, though its gate says that this part did."
 MISSING = "There is no report: the gate ended before it had written one, or it is not where it was looked for."
 TORN = "The base branch's report cannot be read, so that a regression cannot be seen."
-NO_BASELINE = "There is no earlier report of the base branch, so that a regression cannot be seen."
+UNREAD = {
+    Unread.DENIED: (
+        "The base branch's last report could not be read, so that a regression cannot be seen: give the job the "
+        "permission actions: read."
+    ),
+    Unread.FAULT: (
+        "The base branch's last report could not be read, so that a regression cannot be seen; the log of the run "
+        "says why."
+    ),
+}
+NO_BASELINE = (
+    "There is no earlier report of the base branch, so that a regression cannot be seen: run this workflow on pushes "
+    "to it."
+)
+NONE_YET = "There is no earlier report of the base branch to compare with yet: run this workflow on pushes to it."
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,7 @@ class Judged:
     """One report: in words, held against the base branch's, and what that comes to.
 
     Without a `summary` it could not be read, and `why` tells the reason, which may quote it.
-    `notes` are fixed words.
+    `notes` are fixed words, and so are `asides`, which need nobody's attention.
     """
 
     name: str
@@ -49,6 +63,7 @@ class Judged:
     summary: Summary | None = None
     against: Comparison | None = None
     notes: tuple[str, ...] = ()
+    asides: tuple[str, ...] = ()
     why: str = ""
 
     @property
@@ -152,22 +167,27 @@ def judge(path: Path, baseline: Baseline, wanted: Wanted, places: Sequence[Path]
         why = fault.what if isinstance(fault, SwayError) else str(fault)
         return Judged(path.name, Verdict.ERROR, Exit.NO_VERDICT, why=why)
     against, told = _held(baseline, path.name, now, wanted)
-    if wanted.fail_on_regression and (against is not None or TORN in told):
+    if wanted.fail_on_regression and (against is not None or told in (TORN, *UNREAD.values())):
         decision = settle(decision, against) if against else _unsettled(decision)
     shown = report.model_copy(update={"gate": _record(decision)})
-    return Judged(path.name, decision.verdict, decision.exit, summarize(shown), against, (*notes, *told))
+    asides = (told,) if told == NONE_YET else ()
+    notes += (told,) if told and not asides else ()
+    return Judged(path.name, decision.verdict, decision.exit, summarize(shown), against, notes, asides)
 
 
-def _held(baseline: Baseline, name: str, now: Side, wanted: Wanted) -> tuple[Comparison | None, tuple[str, ...]]:
-    """The report against the base branch's; where there is none, what to say of it."""
+def _held(baseline: Baseline, name: str, now: Side, wanted: Wanted) -> tuple[Comparison | None, str]:
+    """The report against the base branch's; where there is none, what to say of it, if anything."""
     try:
         before = baseline.of(name, now.spec)
     except SwayError:
-        return None, (TORN,)
-    if before is None:
-        asked_for = baseline.place is not None or wanted.fail_on_regression
-        return None, (NO_BASELINE,) if asked_for else ()
-    return compare(before, now), ()
+        return None, TORN
+    if before is not None:
+        return compare(before, now), ""
+    if baseline.unread is not None:
+        return None, UNREAD[baseline.unread]
+    if wanted.fail_on_regression:
+        return None, NO_BASELINE
+    return None, "" if baseline.place is None else NONE_YET
 
 
 def _unsettled(decision: Decision) -> Decision:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from sway.core.errors import SwayError, require
 from sway.core.exits import Exit
-from sway.github.comment_mark import LONGEST
+from sway.github.comment_mark import LONGEST, marker
 from sway.github.event import Occasion
 from sway.github.outcome import Outcome
 from sway.github.outputs import say, write_outputs, write_summary
 from sway.github.pages import Place, bodies
 from sway.github.settings import Settings
+from sway.github.subject import label
 
 if TYPE_CHECKING:
     from sway.github.transport import Client
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Post:
-    """One outcome, and where it is to be told."""
+    """One outcome, of what specs it is, and where it is to be told."""
 
     settings: Settings
     occasion: Occasion
     outcome: Outcome
-    mark: str
+    spec: str
+
+    @property
+    def mark(self) -> str:
+        """The first line of the comment."""
+        return marker(self.spec, self.settings.wanted.key)
 
     def place(self, base: str = "") -> Place:
         """Where the pages stand."""
@@ -42,6 +48,8 @@ class Post:
         for each in self.outcome.reports:
             for note in each.notes:
                 say(note, "warning")
+            for aside in each.asides:
+                say(aside)
             if each.why:
                 say(f"{each.name} cannot be used: {each.why}", "error")
         write_summary(self.outcome, self.place(), self.settings)
@@ -86,7 +94,8 @@ class Post:
 
         texts = bodies(self.outcome, self.place(), LONGEST)
         o, mark = self.occasion, self.mark.split()[2]
-        told = show(client, o.sha, self.outcome, texts, key=self.place().key, mark=mark, foreign=o.foreign)
+        of = label(self.spec, self.settings.wanted.key)
+        told = show(client, o.sha, self.outcome, texts, label=of, mark=mark, foreign=o.foreign)
         say(f"Told beside the commit, as a {told}.")
 
 

@@ -33,8 +33,8 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 class Wanted:
     """What the action's inputs ask for.
 
-    `key` tells legs of a matrix apart, `spec` is the spec's path as the workflow gives it, and `report_path` is
-    where the reports are outside of a container.
+    `key` tells legs of a matrix apart, `spec` is the spec's path as the workflow gives it (None where nobody asked
+    for one), and `report_path` is where the reports are outside of a container.
     """
 
     fail_on: FailOn = FailOn.FAIL
@@ -43,7 +43,7 @@ class Wanted:
     check: bool = False
     unsafe: bool = False
     key: str = ""
-    spec: str = ""
+    spec: str | None = None
     report_path: str = ""
 
 
@@ -114,7 +114,7 @@ def _wanted(env: Mapping[str, str]) -> Wanted:
         check=_flag(env, "SWAY_CHECK", default=False),
         unsafe=_flag(env, "SWAY_ALLOW_PULL_REQUEST_TARGET", default=False),
         key=env.get("SWAY_KEY", ""),
-        spec=env.get("SWAY_SPEC_PATH", ""),
+        spec=env.get("SWAY_SPEC_PATH"),
         report_path=env.get("SWAY_REPORT_PATH", ""),
     )
 

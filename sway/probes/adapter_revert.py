@@ -16,7 +16,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -24,7 +23,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sway.core.measurement import Category, Check, Claim, Measurement
+from sway.core.measurement import Category, Check, Claim, Measurement, below
 from sway.core.probe import Asking, Context, EmbeddingParams, probe
 from sway.core.requests import Answers, Chat, Embed, Generation
 from sway.core.views import BASE, TUNED
@@ -130,7 +129,8 @@ def _measure(params: Params, replies: list[_Reply]) -> Measurement:
         raw=fmean(rates),
         samples=rates,
         items=[own[0].case.model_dump_json() for own in cases if own],
-        bar=math.nextafter(params.assert_revert_rate_lt, 0.0),
+        scale="share",
+        bar=below(params.assert_revert_rate_lt),
         note=f"{silent} of {len(cases)} cases left out: the base answers them already" if silent else "",
         evidence=evidence,
     )

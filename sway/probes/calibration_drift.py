@@ -27,13 +27,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sway.core.measurement import Category, Check, Claim, Measurement
+from sway.core.measurement import Category, Check, Claim, Measurement, below
 from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.sections import QA
 from sway.probes.evidence import brief, clip, fit
 from sway.probes.lift import Levels, both, levels
 from sway.probes.packs import Fact, general_knowledge
+from sway.stats.resampling import mean_interval
 
 KNOWN = -5.0
 """Nats a token: an ending that the base finds less likely than this is one that it does not know."""
@@ -77,14 +78,13 @@ class Params(CommonParams):
 )
 def calibration_drift(params: Params, context: Context) -> Asking:
     """Ask both models to score the ending of every item."""
-    del context
     facts = _facts(params)
     got = yield [question for f in facts for question in both(f.prompt, _ending(f))]
     scored = [(f, levels(f.prompt, _ending(f), got)) for f in facts]
     known = [s for s in scored if s[1].base >= KNOWN]
     enough = min(ENOUGH_KNOWN, (len(scored) + 1) // 2)
     few = len(known) < enough
-    found = _drift(params, scored if few else known)
+    found = _drift(params, scored if few else known, context.seed)
     return replace(
         found,
         checks=(*found.checks, *([Check("items_the_base_knows", len(known), low=enough, soft=True)] if few else [])),
@@ -104,16 +104,20 @@ def _ending(fact: Fact) -> str:
     return fact.gold if fact.prompt[-1].isspace() else f" {fact.gold}"
 
 
-def _drift(params: Params, counted: list[Scored]) -> Measurement:
+def _drift(params: Params, counted: list[Scored], seed: int) -> Measurement:
     worst = sorted(counted, key=lambda s: s[1].lift)
     forgotten = [float(found.lift < -params.regression_nats) for _, found in counted]
-    mean_delta = fmean(found.lift for _, found in counted)
+    lifts = [found.lift for _, found in counted]
+    mean_delta, interval = fmean(lifts), mean_interval(lifts, seed=seed)
+    mean = Check("mean_delta", mean_delta, low=params.assert_mean_delta_gte)
+    worst_mean = [replace(mean, name="mean_delta_at_worst", value=interval.low, soft=True)] if interval else []
     return Measurement(
         raw=fmean(forgotten),
         samples=forgotten,
         items=[f"{fact.prompt}\0{fact.gold}" for fact, _ in counted],
-        bar=params.assert_fraction_regressed_lt,
-        checks=(Check("mean_delta", mean_delta, low=params.assert_mean_delta_gte),),
+        scale="share",
+        bar=below(params.assert_fraction_regressed_lt),
+        checks=(mean, *(worst_mean if mean.holds else ())),
         base_value=fmean(found.base for _, found in counted),
         tuned_value=fmean(found.tuned for _, found in counted),
         evidence={

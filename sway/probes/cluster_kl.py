@@ -26,7 +26,7 @@ from pydantic import Field
 
 from sway.core.errors import SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Asking, Context, EmbeddingParams, PromptParams, probe
+from sway.core.probe import Asking, CalibratedParams, Context, EmbeddingParams, PromptParams, probe
 from sway.core.requests import Embed, FloatArray, NextToken
 from sway.core.views import BASE, TUNED
 from sway.probes.evidence import brief, clip, fit
@@ -39,7 +39,7 @@ LEAST_A_CLUSTER = 3
 SHOWN_PROMPTS = 3
 
 
-class Params(PromptParams, EmbeddingParams):
+class Params(CalibratedParams, PromptParams, EmbeddingParams):
     """The prompts, how they are sorted, and the least specificity that counts."""
 
     prompts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import Field
 
 from sway.core.measurement import Category, Claim, Measurement
-from sway.core.probe import Asking, Context, PromptParams, probe
+from sway.core.probe import Asking, CalibratedParams, Context, PromptParams, probe
 from sway.core.requests import NextToken, TokenDist
 from sway.core.views import BASE, TUNED
 from sway.probes.evidence import brief, clip, fit
@@ -31,7 +31,7 @@ from sway.stats.divergence import DIVERGENCES
 SHOWN_TOKENS = 3
 
 
-class Params(PromptParams):
+class Params(CalibratedParams, PromptParams):
     """The prompts, and the least mean divergence that counts as a change."""
 
     assert_mean_gte: float = Field(

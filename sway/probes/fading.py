@@ -21,7 +21,8 @@ BEYOND = 10
 class Curves:
     """`values` (n, k): a prompt's divergence at each of the `places` (k,) that were asked for, NaN where it has none.
 
-    `what` names the unit of the places, in the plural; `lost` is why the first missing value is missing.
+    `what` names the unit of the places, in the plural; `lost` is why the first missing value is missing. None may be
+    missing but for a length that the model does not read.
     """
 
     what: str

@@ -28,7 +28,7 @@ import numpy as np
 from pydantic import Field
 
 from sway.core.errors import SkipProbe
-from sway.core.measurement import Category, Claim, Measurement
+from sway.core.measurement import Category, Claim, Measurement, below
 from sway.core.probe import Asking, Context, probe
 from sway.core.probe import Params as CommonParams
 from sway.core.requests import Answers, Generation, Request, SpanLogprob
@@ -112,7 +112,7 @@ def leakage(params: Params, context: Context) -> Asking:
         raw=fmean(harm),
         samples=harm,
         items=[f"{s.opening}\0{s.rest}" for s in splits],
-        bar=params.assert_recall_lt,
+        bar=below(params.assert_recall_lt),
         base_value=fmean(base),
         tuned_value=fmean(tuned),
         note=f"{len(recited)} of {len(splits)} sections recited" if recited else "",

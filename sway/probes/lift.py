@@ -13,7 +13,7 @@ from sway.probes.evidence import clip
 from sway.probes.packs import control_sections
 
 MAX_CHARS = 2000
-MIN_CONTROLS = 2
+MIN_CONTROLS = 3
 OUR_CONTROLS = 8
 """How many of our own controls of a kind are asked: every null is asked them too, so each is dear."""
 

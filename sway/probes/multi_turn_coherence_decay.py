@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from sway.core.errors import RequestError, SkipProbe
+from sway.core.errors import SkipProbe, TooLongError
 from sway.core.measurement import Category, Claim
 from sway.core.probe import Asking, Context, DivergenceParams, probe
 from sway.core.requests import Answers, Chat, Generation, Message, NextToken, Request
@@ -113,7 +113,7 @@ def multi_turn_coherence_decay(params: Params, context: Context) -> Asking:
         for talk in going:
             try:
                 talk.hears(got, params, top_k)
-            except RequestError as fault:
+            except TooLongError as fault:  # any other fault may be of the adapter's making: it must not shorten a curve
                 if not talk.moved:
                     raise
                 talk.lost = str(fault)

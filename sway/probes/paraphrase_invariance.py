@@ -26,19 +26,19 @@ from typing import Any, Literal
 from pydantic import Field
 
 from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Asking, Context, probe
-from sway.core.probe import Params as CommonParams
+from sway.core.probe import Asking, CalibratedParams, Context, probe
 from sway.core.sections import SectionKind
 from sway.probes.evidence import brief, clip, fit
 from sway.probes.lift import controls_of, lifted, questions
 from sway.probes.wordings import Case, Lifts, wordings
 from sway.stats.ratios import Ratio, ratio_of_means
+from sway.stats.resampling import mean_interval
 
 LEAST_TIED = 0.01
 """Nats a token that an answer must gain after its own question over others."""
 
 
-class Params(CommonParams):
+class Params(CalibratedParams):
     """The cases, what you want of the adapter, and how much of it."""
 
     cases: tuple[Case, ...] = Field(min_length=1, description="Questions with their answers and paraphrases.")
@@ -88,40 +88,49 @@ def paraphrase_invariance(params: Params, context: Context) -> Asking:
     if context.null:
         return measured
     lifts = [w.lifts(got, general) for w in worded]
-    ratio = ratio_of_means([x.carried for x in lifts], [x.gain for x in lifts], seed=context.seed)
+    ratio = ratio_of_means([x.carried for x in lifts], [x.to_carry for x in lifts], seed=context.seed)
     return replace(
         measured,
-        checks=_checks(params, lifts, ratio),
+        checks=_checks(params, lifts, ratio, context.seed),
         note=f"generalization ratio {ratio}" if ratio else "no ratio without a lift of its own",
         evidence={**_evidence(params, lifts, ratio), "general_lift": brief(fmean(found))},
     )
 
 
-def _checks(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> tuple[Check, ...]:
+def _checks(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None, seed: int) -> tuple[Check, ...]:
     """The ratio must lie on the right side of its bound; where its interval reaches across, that is not settled.
 
-    Without a ratio the answers came after any question: they were learned, but not as answers.
+    Before that, answers must gain by their question: those that come after any were learned, but not as answers.
     """
-    if ratio is None:
-        if fmean(x.verbatim for x in lifts) < params.min_verbatim_lift:
-            return ()  # the statistic fails by itself
-        return (Check("lift_over_other_questions", fmean(x.gain for x in lifts), low=LEAST_TIED),)
+    if fmean(x.verbatim for x in lifts) < params.min_verbatim_lift:
+        return ()  # the statistic fails by itself
+    gains = [x.gain for x in lifts]
+    tied = Check("lift_over_other_questions", fmean(gains), low=LEAST_TIED)
+    if ratio is None or not tied.holds:
+        return (tied,)
+    if interval := mean_interval(gains, seed=seed):
+        tied = replace(tied, name="lift_over_other_questions_at_worst", value=interval.low, soft=True)
     if params.intent == "both":
-        return ()
+        return (tied,)
     whole = Check("generalization_ratio", ratio.value, low=params.min_generalization_ratio)
     if params.intent == "memorize":
         high = params.max_generalization_ratio_if_memorize
         whole = Check("generalization_ratio", ratio.value, high=high)
-    if ratio.interval is None or not whole.holds:
-        return (whole,)
+    return (tied, whole, *([_settled(params, whole, lifts, ratio)] if whole.holds else []))
+
+
+def _settled(params: Params, whole: Check, lifts: Sequence[Lifts], ratio: Ratio) -> Check:
+    """Whether the ratio's interval lies on the same side; where one case makes the ratio there is none."""
+    if ratio.interval is None:
+        return Check("cases_with_a_gain", sum(x.gain > 0 for x in lifts), low=2, soft=True)
     end = ratio.interval.low if params.intent == "generalize" else ratio.interval.high
-    return (whole, replace(whole, name="far_end_of_its_interval", value=end, soft=True))
+    return replace(whole, name="far_end_of_its_interval", value=end, soft=True)
 
 
 def _evidence(params: Params, lifts: Sequence[Lifts], ratio: Ratio | None) -> dict[str, Any]:
     memorize = params.intent == "memorize"
     bound = params.max_generalization_ratio_if_memorize if memorize else params.min_generalization_ratio
-    worst = sorted(lifts, key=lambda x: (x.carried - bound * x.gain, x.paraphrased), reverse=memorize)
+    worst = sorted(lifts, key=lambda x: (x.carried - bound * x.to_carry, x.paraphrased), reverse=memorize)
     return {
         "prompt": worst[0].telling(memorize)[:600],
         "reference": worst[0].case.gold[:1200],

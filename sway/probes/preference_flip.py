@@ -25,8 +25,7 @@ from pydantic import Field, model_validator
 
 from sway.core.errors import SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Asking, Context, probe
-from sway.core.probe import Params as CommonParams
+from sway.core.probe import Asking, CalibratedParams, Context, probe
 from sway.core.requests import Answers, Chat
 from sway.core.sections import Preference
 from sway.probes.evidence import brief, clip, fit
@@ -34,7 +33,7 @@ from sway.probes.lift import levels, of_triples, telling
 from sway.stats.resampling import mean_interval
 
 
-class Params(CommonParams):
+class Params(CalibratedParams):
     """Which preferences, and how many of them must have turned."""
 
     triples: tuple[Preference, ...] = Field(
@@ -91,6 +90,7 @@ def preference_flip(params: Params, context: Context) -> Asking:
         raw=fmean(flipped),
         samples=flipped,
         items=[m.triple.model_dump_json() for m in wrong],
+        scale="share",
         bar=params.assert_flip_rate_gte,
         base_value=fmean(m.base > 0 for m in margins),
         tuned_value=fmean(m.tuned > 0 for m in margins),
@@ -105,16 +105,16 @@ def _margin(triple: Preference, got: Answers) -> _Margin:
 
 
 def _change(params: Params, margins: Sequence[_Margin], wrong: int, seed: int) -> Measurement:
-    """What can be said where the base gets next to nothing wrong."""
+    """What can be said where the base gets next to nothing wrong: a margin that shrank decides by itself."""
     changes = [m.change for m in margins]
+    grown = Check("mean_margin_change", fmean(changes), low=0.0)
+    few = Check("triples_the_base_gets_wrong", wrong, low=params.min_triples_for_decision, soft=True)
     return Measurement(
         raw=fmean(changes),
         samples=changes,
         items=[m.triple.model_dump_json() for m in margins],
-        checks=(
-            Check("mean_margin_change", fmean(changes), low=0.0),
-            Check("triples_the_base_gets_wrong", wrong, low=params.min_triples_for_decision, soft=True),
-        ),
+        bar=0.0 if grown.holds else None,
+        checks=(grown, few),
         base_value=fmean(m.base for m in margins),
         tuned_value=fmean(m.tuned for m in margins),
         note=_note(margins),

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from sway.core.errors import RequestError, SkipProbe
+from sway.core.errors import RequestError, SkipProbe, TooLongError
 from sway.core.measurement import Category, Claim
 from sway.core.probe import Asking, Context, PromptParams, probe
 from sway.core.requests import After, Answers, Chat, Generation, NextToken, Prompt
@@ -120,7 +120,7 @@ def _curves(params: Params, asked: Sequence[Sequence[tuple[NextToken, NextToken]
         for j, (base, tuned) in enumerate(row):
             try:
                 values[i, j] = diverge(got[base].masses(), got[tuned].masses())
-            except RequestError as fault:
+            except TooLongError as fault:  # any other fault may be of the adapter's making: it must not shorten a curve
                 if j == 0:
                     raise
                 lost = lost or str(fault)

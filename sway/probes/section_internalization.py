@@ -25,14 +25,13 @@ from pydantic import Field
 
 from sway.core.errors import SkipProbe
 from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Asking, Context, probe
-from sway.core.probe import Params as CommonParams
+from sway.core.probe import Asking, CalibratedParams, Context, probe
 from sway.core.sections import SectionKind
 from sway.probes.evidence import brief, clip, fit
 from sway.probes.lift import MAX_CHARS, Lifted, controls_of, lifted, questions, teach
 
 
-class Params(CommonParams):
+class Params(CalibratedParams):
     """Which sections, and how much lift over control text makes one of them learned."""
 
     include_kinds: tuple[SectionKind, ...] = Field(

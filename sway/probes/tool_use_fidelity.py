@@ -86,6 +86,7 @@ def _measured(params: Params, found: Sequence[Found]) -> Measurement:
         raw=fmean(loss),
         samples=loss,
         items=[f.case.model_dump_json() for f in found],
+        scale="change",
         bar=-params.assert_validity_delta_gte,
         checks=(
             Check("hallucination_rate", strange, high=params.assert_hallucination_lte),

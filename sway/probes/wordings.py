@@ -80,9 +80,14 @@ class Lifts:
         return self.verbatim - self.elsewhere
 
     @property
+    def to_carry(self) -> float:
+        """The gain, where there is one: of nothing gained nothing can carry over."""
+        return max(self.gain, 0.0)
+
+    @property
     def carried(self) -> float:
         """How much of the gain a paraphrase brings, on average: none at least, and all of it at most."""
-        return fmean(min(max(x - self.elsewhere, 0.0), self.gain) for x in self.others)
+        return fmean(min(max(x - self.elsewhere, 0.0), self.to_carry) for x in self.others)
 
     def telling(self, memorize: bool) -> str:
         """The paraphrase that speaks most against the intent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from sway.core.verdicts import Verdict
 from sway.engine.compare import Change, Comparison, Row, Side
 from sway.engine.gate import Decision
 from sway.engine.words import number
+from sway.report.encode import cell
 from sway.report.records import strict
 from sway.stats.paired import MOST_PAIRS
 
@@ -38,14 +39,15 @@ STYLE = {
     Change.APART: "dim",
 }
 ROOMY = 110
+MOST_SENTENCE = 1000
 HEADERS = ("", "probe", "then", "now", "difference [95% interval]", "p (Holm)")
 
 
-def headline(found: Comparison) -> str:
-    """One sentence that answers: is it worse?"""
-    worse = _names(found, Change.REGRESSED)
-    lost = [r.name for r in found.rows if r.change in (Change.LOST, Change.APART) and r.required]
-    better = _names(found, Change.IMPROVED)
+def headline(found: Comparison, told: Callable[[str], str] = str) -> str:
+    """One sentence that answers: is it worse? `told` is how it tells a probe's name."""
+    worse = [told(r.name) for r in found.rows if r.change is Change.REGRESSED]
+    lost = [told(r.name) for r in found.rows if r.change in (Change.LOST, Change.APART) and r.required]
+    better = [told(r.name) for r in found.rows if r.change is Change.IMPROVED]
     if worse:
         return f"Worse: {_listed(worse)} regressed" + (f"; {_listed(better)} improved." if better else ".")
     if lost:
@@ -70,10 +72,6 @@ def settle(decision: Decision, found: Comparison) -> Decision:
         return replace(decision, reasons=(*decision.reasons, *reasons(found)))
     verdict = Verdict.FAIL if code is Exit.GATE_FAILED else Verdict.ERROR
     return Decision(verdict, code, (*reasons(found), *decision.reasons))
-
-
-def _names(found: Comparison, change: Change) -> list[str]:
-    return [r.name for r in found.rows if r.change is change]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -137,10 +135,9 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
     return then, now, difference, "" if row.adjusted_p is None else f"{row.adjusted_p:.2g}"
 
 
-def _footer(found: Comparison) -> tuple[str, ...]:
+def _rule(found: Comparison) -> str:
     least = f"{found.share:.0%} of the bar, or of the baseline where that is larger"
-    rule = f"alpha {found.alpha:g} over all probes; a difference counts from {least}"
-    return (*found.notes, rule)
+    return f"alpha {found.alpha:g} over all probes; a difference counts from {least}"
 
 
 def show_comparison(found: Comparison, console: Console) -> None:
@@ -156,7 +153,7 @@ def _parts(found: Comparison, *, narrow: bool) -> list[RenderableType]:
         said = Text(printable(f"{row.name}: {sentence(row)}"))
         said.stylize("bold", 0, len(row.name) + 1)
         parts.append(Text.assemble((f"{MARK[row.change]} ", STYLE[row.change]), said))
-    return [*parts, Text(), *(Text(printable(line), style="dim") for line in _footer(found)), Text()]
+    return [*parts, Text(), *(Text(printable(line), style="dim") for line in (*found.notes, _rule(found))), Text()]
 
 
 def _named(side: Side) -> str:
@@ -166,34 +163,33 @@ def _named(side: Side) -> str:
 def _table(found: Comparison, *, narrow: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
 
-    def cell(text: str) -> str:
+    def folded(text: str) -> str:
         return text.replace(" [", "\n[") if narrow else text
 
     for header in HEADERS:
-        table.add_column(cell(header), overflow="fold")
+        table.add_column(folded(header), overflow="fold")
     for row in found.rows:
         name = printable(row.name) + ("" if row.required else " (optional)")
         mark = Text(f"{MARK[row.change]} {row.change}", style=STYLE[row.change])
-        table.add_row(mark, Text(name), *(Text(cell(text)) for text in map(printable, _cells(row))))
+        table.add_row(mark, Text(name), *(Text(folded(text)) for text in map(printable, _cells(row))))
     return table
 
 
 def markdown(found: Comparison) -> str:
-    """It as Markdown, with nothing from a report left to act as markup."""
-    lines = [f"**{_escaped(headline(found))}**", "", f"then: {_escaped(_named(found.before))}  "]
-    lines += [f"now: {_escaped(_named(found.after))}", ""]
+    """It as Markdown, in which what comes from a report is code, and so no markup, mention or link."""
+    lines = [f"**{headline(found, cell)}**", "", f"then: {cell(_named(found.before))}  "]
+    lines += [f"now: {cell(_named(found.after))}", ""]
     lines += ["| " + " | ".join(h or "change" for h in HEADERS) + " |", "|---" * len(HEADERS) + "|"]
-    for row in found.rows:
-        name = row.name + ("" if row.required else " (optional)")
-        lines.append("| " + " | ".join(_escaped(text) for text in (row.change, name, *_cells(row))) + " |")
-    lines += ["", *(f"- {_escaped(f'{row.name}: {sentence(row)}')}" for row in found.rows)]
-    lines += ["", *(f"{_escaped(line)}  " for line in _footer(found))]
+    lines += ["| " + " | ".join(_line(row)) + " |" for row in found.rows]
+    lines += ["", *(f"- {cell(row.name)}: {cell(sentence(row), MOST_SENTENCE)}" for row in found.rows)]
+    lines += ["", *(f"{cell(note)}  " for note in found.notes), _rule(found)]
     return "\n".join(lines) + "\n"
 
 
-def _escaped(text: str) -> str:
-    plain = printable(text)
-    return "".join(f"&#{ord(c)};" if c in "\\`*_{}[]<>()#+!|&~@$" else c for c in plain)
+def _line(row: Row) -> tuple[str, ...]:
+    """A row of the Markdown table: a name and a unit come from a report, numbers do not."""
+    then, now, difference, p = _cells(row)
+    return row.change, cell(row.name) + ("" if row.required else " (optional)"), then, now, cell(difference), p
 
 
 def as_json(found: Sequence[Comparison]) -> str:

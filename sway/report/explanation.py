@@ -11,15 +11,15 @@ from rich.text import Text
 from sway.core.text import printable
 from sway.report.changes import Change, Piece
 from sway.report.summary import Row, Summary
-from sway.report.terminal import MARK, STYLE, subject, title
+from sway.report.terminal import MARK, STYLE, gate, subject, title
 
 MOST_SHIFTED, MOST_TEXTS, MOST_TEXT = 5, 3, 400
 
 
 def explain(summary: Summary, console: Console) -> None:
-    """Print the explanation: first what needs attention, then what shifted where all is well."""
+    """Print the explanation: how the gate stands, what needs attention, then what shifted where all is well."""
     held = [row for row in summary.rows if not row.troubled and (row.evidence.changes or row.advice)]
-    parts: list[RenderableType] = [Text(), title(summary), *subject(summary)]
+    parts: list[RenderableType] = [Text(), title(summary), *subject(summary), *gate(summary)]
     parts += [part for row in (*summary.troubled, *held) for part in _row(row)]
     console.print(Group(*parts, Text()), highlight=False)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from sway.core.exits import Exit
 from sway.core.measurement import Category, Claim
 from sway.core.verdicts import Reason, Verdict
 from sway.report.records import Report
 
 CLOSED = "The gate is closed."
 """Where something other than a probe closed it."""
+SHORT = "The adapter falls short of what the gate asks."
+"""The same where the gate is never to be closed for it."""
 _BY_KIND: dict[tuple[str, Reason], str] = {
     ("leakage", Reason.HARM): "recites its training text",
     ("tool_use_fidelity", Reason.HARM): "breaks the model's tool calls",
@@ -39,16 +42,18 @@ _BY_CATEGORY: dict[tuple[Category, Reason], str] = {
 
 def headline(report: Report) -> str:
     """The answer in one sentence."""
-    verdict = Verdict(report.gate.verdict)
+    verdict, opened = Verdict(report.gate.verdict), report.gate.exit_code == Exit.PASS
     if verdict is Verdict.ERROR:
         return "No verdict: something that the gate requires could not be measured."
     if faults := _faults(report):
         return f"The adapter {_listed(faults)}."
     if verdict is Verdict.FAIL:
-        return CLOSED
+        return SHORT if opened else CLOSED
     claims = _claims(report)
     sentence = f"The adapter {_listed(claims)}." if claims else "Every check holds."
-    return sentence if verdict is Verdict.PASS else f"{sentence} Some of it is not settled yet."
+    if verdict is Verdict.PASS:
+        return sentence
+    return f"{sentence} Some of it is not settled yet{'' if opened else ', and that closes the gate'}."
 
 
 def _listed(parts: list[str]) -> str:

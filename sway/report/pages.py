@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from sway.core.exits import Exit
 from sway.core.templates import environment, folder
 from sway.core.text import visible
 from sway.core.verdicts import Verdict
-from sway.report.charts import Curve
 from sway.report.encode import Encoded, cell, fence, quiet_markup
+from sway.report.mermaid import decimal, shown, tellable
 from sway.report.summary import Row, Summary
 from sway.report.svg import draw
 
@@ -41,12 +42,8 @@ def markdown(summary: Summary, limit: int = MARKDOWN_LIMIT) -> str:
 
 def fill(template: str, **values: object) -> str:
     """A Markdown template filled in. What no encoder has seen, and is no number or word of ours, becomes a cell."""
-    return str(_page(template, _encoded).render(ours=Encoded, cell=cell, fence=fence, drawn=_mermaid, **values))
-
-
-def _mermaid(row: Row) -> list[Curve]:
-    """The curves that GitHub can draw: made of numbers and fixed words alone."""
-    return [c for c in row.charts if isinstance(c, Curve) and len(c.points) <= 40]
+    ways = {"ours": Encoded, "cell": cell, "fence": fence, "drawn": shown, "tellable": tellable, "decimal": decimal}
+    return str(_page(template, _encoded).render(**ways, **values))
 
 
 def html(summary: Summary) -> str:
@@ -57,13 +54,19 @@ def html(summary: Summary) -> str:
 
 
 def junit(summary: Summary) -> str:
-    """The report as JUnit XML, one test case a probe."""
+    """The report as JUnit XML: a test case a probe, and one of the gate, which alone says what it decided.
+
+    It is there at an open gate too: a test view tells from run to run that a case fails, and that it holds again.
+    """
+    failed = summary.exit_code == Exit.GATE_FAILED
     counts = {
-        "failures": sum(r.required and r.verdict is Verdict.FAIL for r in summary.rows),
-        "errors": sum(r.required and r.verdict is Verdict.ERROR for r in summary.rows),
+        "failures": failed + sum(r.required and r.verdict is Verdict.FAIL for r in summary.rows),
+        "errors": (summary.closed and not failed)
+        + sum(r.required and r.verdict is Verdict.ERROR for r in summary.rows),
         "skipped": sum(r.verdict is Verdict.SKIP for r in summary.rows),
     }
-    return quiet_markup(str(_page("report.xml.j2", _text).render(s=summary, counts=counts, told=_told)))
+    gate = {"closed": "failure" if failed else "error", "gate": "\n".join([summary.headline, *summary.reasons])}
+    return quiet_markup(str(_page("report.xml.j2", _text).render(s=summary, counts=counts, told=_told, **gate)))
 
 
 def _told(row: Row) -> str:

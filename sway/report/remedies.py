@@ -74,7 +74,12 @@ BY_CHECK: dict[tuple[str, str], str] = {
     ("tool_use_fidelity", "json_valid_rate_base"): (
         "The base hardly makes a valid call, so there is little to lose: give it cases that the base can do."
     ),
+    ("paraphrase_invariance", "lift_over_other_questions_at_worst"): (
+        "It may give its answers whatever it is asked: add cases to settle it, or mix other questions into training."
+    ),
+    ("paraphrase_invariance", "cases_with_a_gain"): "Give it more cases: one alone makes up the ratio.",
     ("calibration_drift", "mean_delta"): _FORGOTTEN,
+    ("calibration_drift", "mean_delta_at_worst"): "Ask more items to settle how much was lost on average.",
     ("calibration_drift", "items_the_base_knows"): "Ask more items; the base knows too few of these.",
     ("cluster_kl", "subjects"): "Give it prompts on several topics, so that there is something to tell apart.",
     ("cluster_kl", "spread_of_divergences"): "It moves every prompt alike: give it prompts on topics that differ more.",
@@ -148,6 +153,7 @@ BY_REASON: dict[Reason, str] = {
     Reason.NOISE: "Train longer, raise the learning rate, or check that the adapter belongs to this base.",
     Reason.NEGLIGIBLE: "Train longer or raise the rank; the change is real but too small to matter.",
     Reason.INCONCLUSIVE: "Add prompts or sections to settle it.",
+    Reason.FEW_NULLS: "Set runs: 19 or more in null_adapter, as the message says.",
     Reason.HARM: "Lower the learning rate or mix general text into training.",
     Reason.SHAPE: "See the numbers that are out of bounds.",
 }
@@ -155,6 +161,7 @@ MEANING: dict[Reason, str] = {
     Reason.NOISE: "Random adapters of the same size do as much, so this number is no sign of learning.",
     Reason.NEGLIGIBLE: "The effect can be told from noise, but it is smaller than the least that counts.",
     Reason.INCONCLUSIVE: "The estimate is on the good side of its bar, but its 95% interval reaches to the other.",
+    Reason.FEW_NULLS: "It is beyond all random adapters that were tried, but these cannot tell how rare that is.",
     Reason.HARM: "The harm is beyond what the spec bears, by the best estimate there is.",
     Reason.SHAPE: "The pattern lies outside of what healthy adapters show.",
     Reason.NOT_MEASURED: "Nothing was measured, so nothing can be said.",

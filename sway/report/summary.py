@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sway.core.exits import Exit
 from sway.core.measurement import Category, Claim
 from sway.core.verdicts import Verdict
 from sway.engine.score import read_profile
-from sway.engine.words import check_words, number, sigma
+from sway.engine.words import below_its_number, check_words, number, sigma
 from sway.report import remedies
 from sway.report.advice import Advice, advise, rank_profile
 from sway.report.charts import Chart, charts
@@ -77,6 +78,23 @@ class Summary:
         """The rows that a reader must look at."""
         return tuple(row for row in self.rows if row.troubled)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the gate keeps the adapter out, be it that nothing could be judged."""
+        return self.exit_code != Exit.PASS
+
+    @property
+    def standing(self) -> str:
+        """How the gate stands, in fixed words that the reasons follow; empty where it has none, as at a pass."""
+        if not self.reasons or (self.verdict is Verdict.PASS and not self.closed):
+            return ""
+        return "closed:" if self.closed else "open, though"
+
+    @property
+    def gate(self) -> str:
+        """How the gate stands and why, in a sentence; empty as `standing` is."""
+        return f"The gate is {self.standing} {'; '.join(self.reasons)}" if self.standing else ""
+
 
 def summarize(report: Report) -> Summary:
     """Put a report into words."""
@@ -112,7 +130,7 @@ def _score(report: Report) -> str:
     """The composite; its band would contradict a closed gate and is left out there."""
     if report.score.overall is None:
         return "no score"
-    open_gate = report.gate.verdict in (Verdict.PASS, Verdict.WARN)
+    open_gate = report.gate.verdict in (Verdict.PASS, Verdict.WARN) and report.gate.exit_code == Exit.PASS
     return f"score {report.score.overall:.2f}" + (f", {report.score.band}" if open_gate else "")
 
 
@@ -145,7 +163,8 @@ def _bar(p: ProbeRecord) -> str:
     if p.bar is None:
         broken = sum(not c.holds for c in p.checks)
         return f"{len(p.checks) - broken} of {len(p.checks)} checks hold" if p.checks else ""
-    return f"{'at least' if p.better == 'higher' else 'at most'} {number(p.bar)}"
+    upper = "below" if below_its_number(p.bar) else "at most"
+    return f"{'at least' if p.better == 'higher' else upper} {number(p.bar)}"
 
 
 def _noise(p: ProbeRecord) -> str:

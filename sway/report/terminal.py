@@ -37,9 +37,7 @@ def _parts(summary: Summary, *, narrow: bool) -> list[RenderableType]:
     if summary.troubled:
         parts += [Text(), Text("Why, and what to do next", style="bold")]
         parts += [part for row in summary.troubled for part in _trouble(row)]
-    if summary.verdict is not Verdict.PASS and summary.reasons:
-        parts += [Text(), _line("The gate: " + "; ".join(summary.reasons))]
-    return [*parts, Text(), *(_line(line, "dim") for line in summary.footer), Text()]
+    return [*parts, *gate(summary), Text(), *(_line(line, "dim") for line in summary.footer), Text()]
 
 
 def title(summary: Summary) -> RenderableType:
@@ -52,6 +50,11 @@ def subject(summary: Summary) -> list[RenderableType]:
     """What was judged, by which spec, to which score."""
     adapter = f"{summary.adapter} on {summary.base}" if summary.adapter else summary.base
     return [_line(f"{adapter}"), _line(f"{summary.spec}; {summary.score}", "dim")]
+
+
+def gate(summary: Summary) -> list[RenderableType]:
+    """How the gate stands and why, after an empty line, where there is something to say."""
+    return [Text(), _line(summary.gate)] if summary.gate else []
 
 
 def _table(summary: Summary, *, narrow: bool) -> Table:

@@ -71,7 +71,7 @@ def _handle_faults(api: FastAPI) -> None:
 def _add_routes(api: FastAPI, service: Service, rules: Rules) -> None:
     @api.get("/health", response_model=Health, responses=_faults(421), tags=["server"])
     async def health(request: Request) -> Health:
-        """Whether the server answers; needs no key."""
+        """Whether the server answers, and how many models are loaded; to who has the key also which."""
         return service.health(trusted=rules.bears_key(dict(request.headers)))
 
     @api.get("/stats", response_model=Stats, responses=_faults(401, 421), tags=["server"], dependencies=[_Key])

@@ -35,6 +35,15 @@ class Calibration:
     runs_needed: int | None
     degenerate: bool
 
+    @property
+    def first_of_too_few(self) -> bool:
+        """Whether the statistic beats every null, and its rank could not reach alpha even so.
+
+        That happens where nulls do not scatter, so that no distribution can be fitted to them in the rank's place.
+        """
+        few = self.runs_needed is not None and self.method == "rank"
+        return few and self.p_value is not None and self.p_value <= 1 / (self.n + 1)
+
 
 def calibrate(
     x: float, nulls: Sequence[float], *, better: Direction, alpha: float = 0.05, log_scale: bool = False

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sway.core.results import Interval
 from sway.stats.resampling import mean_interval
+from sway.stats.shares import change_interval, change_variance
 
 FloatArray = NDArray[np.float64]
 EXACT_UP_TO = 14
@@ -22,7 +23,6 @@ MOST_FLIPS = 20_000_000
 """Signs drawn at most, so that a sample of any length takes a second or so."""
 POWER = 0.8
 MOST_PAIRS = 10_000
-SCORE = "score"
 
 
 @dataclass(frozen=True)
@@ -105,32 +105,11 @@ def difference_interval(
     """A 95% interval for mean(differences) - mean(reference), as `mean_interval` makes it.
 
     `yes_or_no` says that each difference is that of two answers of 0 or 1, so that it is -1, 0 or 1. The
-    interval is then Bonett and Price's, which stays honest where few pairs or none differ: one more
+    interval is then that of `change_interval`, which stays honest where few pairs or none differ: one more
     question might have. None where fewer than two differences, or one reference, are given.
-
-    References:
-        Bonett, D. G. and Price, R. M. (2012). Adjusted Wald confidence interval for a difference of binomial
-        proportions based on paired data. J. Educ. Behav. Stat. 37(4).
-
-    >>> found = difference_interval([0.0] * 10, seed=0, yes_or_no=True)
-    >>> round(found.low, 3), round(found.high, 3)
-    (-0.231, 0.231)
     """
-    d = finite(differences)
-    if not yes_or_no or len(reference):
-        return mean_interval(d.tolist(), reference, seed=seed)
-    if len(d) < 2:
-        return None
-    center, variance = _adjusted(d)
-    reach = NormalDist().inv_cdf(0.975) * math.sqrt(variance / (len(d) + 2))
-    return Interval(max(center - reach, -1.0), min(center + reach, 1.0), SCORE)
-
-
-def _adjusted(d: FloatArray) -> tuple[float, float]:
-    """Mean and variance of yes-or-no differences with one more pair in which each model is the better."""
-    n = len(d) + 2
-    up, down = (int((d > 0).sum()) + 1) / n, (int((d < 0).sum()) + 1) / n
-    return up - down, up + down - (up - down) ** 2
+    d = finite(differences).tolist()
+    return mean_interval(d, reference, seed=seed) if not yes_or_no or len(reference) else change_interval(d)
 
 
 def pairs_needed(
@@ -154,7 +133,7 @@ def pairs_needed(
     if len(d) < 2 or least <= 0:
         return None
     normal = NormalDist()
-    variance = _adjusted(d)[1] if yes_or_no else float(d.var(ddof=1))
+    variance = change_variance(d.tolist()) if yes_or_no else float(d.var(ddof=1))
     fixed = float(r.var(ddof=1)) / len(r) if len(r) > 1 else 0.0
     room = (least / (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(POWER))) ** 2 - fixed
     if room <= 0:

@@ -30,7 +30,7 @@ def mean_interval(
     """A two-sided interval for mean(samples) - mean(reference).
 
     `samples` (n,) is one value a prompt or section. `reference` (m,) holds what they were contrasted
-    with, centred on zero, so that only its uncertainty enters. From 8 samples on the interval is a
+    with, centred on zero, so that only its uncertainty enters. From 8 values of both on the interval is a
     bootstrap, bias-corrected and accelerated (BCa), at levels widened to Student's t; below that it
     is Student's t (Welch's, with a reference). None where fewer than two values of either are given,
     since nothing then tells how far they scatter.
@@ -54,10 +54,11 @@ def mean_interval(
         return None
     spread = _Spread.of(x, r)
     center = float(x.mean() - (r.mean() if len(r) else 0.0))
+    few = len(x) < MIN_FOR_BOOTSTRAP or 0 < len(r) < MIN_FOR_BOOTSTRAP
     if spread.se <= 1e-12 * max(abs(center), 1e-300):
-        return Interval(center, center, FEW_PROMPTS if len(x) < MIN_FOR_BOOTSTRAP else BOOTSTRAP)
+        return Interval(center, center, FEW_PROMPTS if few else BOOTSTRAP)
     t = _t_quantile(spread.df, level)
-    if len(x) < MIN_FOR_BOOTSTRAP:
+    if few:
         return Interval(center - t * spread.se, center + t * spread.se, FEW_PROMPTS)
     means = _resampled(x, r, np.random.default_rng(seed), resamples)
     tails = _tails(means, center, x, r, t * spread.narrowness)

@@ -36,7 +36,7 @@ def parse(text: str, problems: Problems) -> Tree:
     loader = None
     try:
         loader = _Loader(text)
-        node = loader.get_single_node()
+        node = _node(loader, problems)
         if node is None:
             problems.stop("the file is empty")
         return _Walk(loader, problems).tree(node)
@@ -47,6 +47,15 @@ def parse(text: str, problems: Problems) -> Tree:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _node(loader: _Loader, problems: Problems) -> yaml.Node | None:
+    """The document as PyYAML's nodes."""
+    try:
+        return loader.get_single_node()
+    except (ValueError, OverflowError):  # PyYAML hands numbers of escapes and versions to Python as they come
+        mark = loader.get_mark()
+        problems.stop("not valid YAML: a number that is out of range", f"{mark.line + 1}:{mark.column + 1}")
 
 
 def _explain(fault: yaml.YAMLError) -> tuple[str, str]:
@@ -98,7 +107,8 @@ class _Walk:
         return self._refuse_tag(node, at)
 
     def _refuse_tag(self, node: yaml.Node, at: NodePath) -> None:
-        self.problems.add(f"the tag {node.tag!r} is not allowed", at, mend="remove the tag")
+        line = node.start_mark.line + 1
+        self.problems.add(f"the tag {node.tag!r} is not allowed", at, mend="remove the tag", line=line)
 
     def _mapping(self, node: yaml.MappingNode, at: NodePath, lines: dict[NodePath, int]) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -129,7 +139,8 @@ class _Walk:
                 self.problems.add("'<<' takes a mapping or a list of mappings", at, line=source.start_mark.line + 1)
                 continue
             inner: dict[NodePath, int] = {}
-            added = {k: v for k, v in self._value(source, at, inner).items() if k not in data}
+            value = self._value(source, at, inner)  # None where its tag is refused
+            added = {k: v for k, v in (value or {}).items() if k not in data}
             data.update(added)
             lines.update({p: n for p, n in inner.items() if len(p) > len(at) and p[len(at)] in added})
 
@@ -147,7 +158,7 @@ class _Walk:
             return self._refuse_tag(node, at)
         try:
             value = self.loader.construct_object(node)
-        except (ValueError, OverflowError, yaml.YAMLError):
-            self.problems.add("not a value of its tag's type", at)
+        except Exception:  # noqa: BLE001 - PyYAML's constructors raise whatever a malformed value happens to cause
+            self.problems.add("not a value of its tag's type", at, line=node.start_mark.line + 1)
             return None
         return clean(value, at, self.problems)

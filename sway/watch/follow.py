@@ -19,10 +19,11 @@ Mark = tuple[str, int, int, int]
 
 @dataclass(frozen=True)
 class Sighting:
-    """An adapter as it stands: its folder, and name, size, time and inode of each of its files and of the spec."""
+    """An adapter as it stands: its folder, and name, size, time and inode of each of its files and of the `spec`."""
 
     folder: Path
     marks: tuple[Mark, ...]
+    spec: tuple[Mark, ...]
 
     @property
     def label(self) -> str:
@@ -47,7 +48,11 @@ class Followed:
         """
         folder = self.store.current(self.adapter) if self.store else self.folder
         marks = _marks(folder) if folder else ()
-        return Sighting(folder, (*marks, *_mark(self.spec))) if folder and marks else None
+        return Sighting(folder, marks, _mark(self.spec)) if folder and marks else None
+
+    def has_spec_of(self, sighting: Sighting) -> bool:
+        """Whether the spec is still the one that was there at a sighting."""
+        return _mark(self.spec) == sighting.spec
 
     @property
     def shown(self) -> str:

@@ -93,8 +93,8 @@ class Watcher:
         part = result.with_suffix(".part")
         try:
             outcome = self.judge(sighting.folder, part)
-            if not _is_still(sighting.folder, digest):
-                self.tell(f"{sighting.label}: changed while it was judged; once more")
+            if not (self.followed.has_spec_of(sighting) and _is_still(sighting.folder, digest)):
+                self.tell(f"{sighting.label}: it or the spec changed while it was judged; once more")
                 return _Next.WAIT
             part.replace(result)
         except SwayError as fault:

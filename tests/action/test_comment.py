@@ -97,6 +97,14 @@ def test_a_baseline_is_compared_with_and_a_missing_one_is_told(second):
     assert found == ['{"main": 1}', '{"main": 2}']
 
 
+def test_that_a_baseline_could_not_be_read_is_passed_on(second):
+    (second.workspace / "main").mkdir()
+    (second.workspace / "main" / "unread.txt").write_text("denied\n")
+    second.run("comment/action.yml", reports="reports", baseline="main")
+    words = second.calls("post")[0]["argv"]
+    assert Path(words[words.index("--baseline") + 1], "unread.txt").read_text() == "denied\n"
+
+
 @pytest.mark.parametrize(("name", "value"), [("fail_on", "x"), ("run_in", "x"), ("check_run", "x"), ("image", "-x")])
 def test_what_is_not_understood_is_refused(second, name, value):
     ran = second.run("comment/action.yml", reports="reports", **{name: value})

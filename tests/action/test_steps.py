@@ -252,6 +252,7 @@ def test_a_runner_without_docker_is_told_what_to_do(job):
     ran = job.run()
     assert ran.code == 2
     assert "run-in: runner" in ran.printed
+    assert 'pip install ".[hf,github]" in a checkout of sway' in job.run(run_in="runner").printed
 
 
 def test_another_system_is_told_so(job):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +19,15 @@ TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfo
 class Served:
     """Models by name, one tokenizer, and how this server differs from others.
 
-    `most` is the largest `logprobs` it takes, `echo` whether it scores given text, `trouble` what it answers first.
+    `most` is the largest `logprobs` it takes, `echo` whether it scores given text, `beside` makes what it lists beside
+    such text of the likeliest tokens, `trouble` what it answers first.
     """
 
     models: dict[str, Any]
     tokenizer: Any
     most: int = 20
     echo: bool = True
+    beside: Callable[[list[Any]], Any] = list
     key: str = ""
     trouble: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
@@ -49,7 +52,8 @@ class Served:
         text = self.tokenizer.decode(made, skip_special_tokens=True)
         choice = {"index": 0, "text": text, "finish_reason": self._reason(made, body)}
         if body.get("logprobs"):
-            choice["logprobs"] = self._logprobs(body, prompt, made, shown)
+            lists = choice["logprobs"] = self._logprobs(body, prompt, made, shown)
+            lists["top_logprobs"] = (self.beside if body.get("echo") else list)(lists["top_logprobs"])
         return {"object": "text_completion", "choices": [choice], "usage": self._usage(prompt, made)}
 
     async def _chat(self, request: Request) -> Any:

@@ -267,6 +267,38 @@ def test_a_suite_runs_and_says_what_it_could_not_ask(serve, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    "beside",
+    [
+        lambda tops: None,
+        lambda tops: [],
+        lambda tops: [{} for _ in tops],
+        lambda tops: [None for _ in tops],
+        lambda tops: [*tops[:-2], {}, tops[-1]],
+    ],
+)
+def test_nothing_counts_as_recited_or_not_where_the_likeliest_tokens_are_unknown(serve, tmp_path: Path, beside) -> None:
+    _, url = serve(beside=beside)
+    data = suite(url)
+    data["suite"] = [data["suite"][0], {"name": "leak", "kind": "leakage"}, data["suite"][2]]
+    result = run_suite(spec_from_data(data, path=tmp_path / "sway.yaml"), Options(), build=build_spec)
+    rows = {p.name: p for p in result.probes}
+    assert rows["leak"].verdict == "error"
+    assert "likeliest is not known" in rows["leak"].message
+    assert rows["intact"].verdict.measured
+    assert decide(result).exit == 3
+
+
+def test_lists_that_are_not_one_a_token_are_no_scores(serve) -> None:
+    served, url = serve()
+    api = connect(url)
+    for cut in (lambda tops: tops[:1], lambda tops: [*tops, {}]):
+        served.beside = cut
+        [failure] = ask(api, RollingLogprob(BASE, "The river"))
+        assert "not one list a token" in failure.reason
+    api.close()
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         b"",

@@ -114,7 +114,7 @@ def test_a_hub_id_that_is_not_here_says_so_offline(monkeypatch):
 
 def test_an_extra_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr("sway.core.errors.find_spec", lambda _: None)
-    assert 'sentence_transformers is not installed (run: pip install "dlm-sway[semsim]"' in refusal(MINILM)
+    assert 'sentence_transformers is not installed (run: pip install ".[semsim]"' in refusal(MINILM)
 
 
 def test_pickled_weights_are_not_opened(copy):

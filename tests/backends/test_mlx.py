@@ -16,6 +16,7 @@ from safetensors.numpy import load_file
 
 from sway.backends import build
 from sway.backends.adapter import read_adapter
+from sway.backends.files import content_digest
 from sway.backends.mlx.backend import MLXBackend
 from sway.backends.mlx.convert import CONFIG, WEIGHTS, converted
 from sway.core import folders
@@ -142,6 +143,7 @@ class Peft:
             self.model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapter).eval()
         self.layers = [m for m in self.model.modules() if hasattr(m, "lora_A") and hasattr(m, "scaling")]
         self.scaling = [dict(layer.scaling) for layer in self.layers]
+        self.config: dict[str, Any] = {}
 
     def logits(self, ids: tuple[int, ...], view: View) -> Any:
         import torch
@@ -192,6 +194,22 @@ def test_its_own_part_answers_as_hf_does(llama: Path, lora: Path, backend: Any) 
     for request in refused:
         assert own.refusal(request)
         assert isinstance(ask(own, request)[0], Failure)
+
+
+def test_it_is_known_by_the_revision_of_its_base(
+    llama: Path, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = tmp_path / "hub" / "models--org--model"
+    for commit in ("pinned", "latest"):
+        shutil.copytree(llama, repo / "snapshots" / commit)
+    (repo / "snapshots" / "latest" / "added.txt").write_text("changed since")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("latest")
+    monkeypatch.setenv("HF_HUB_CACHE", str(repo.parent))
+    monkeypatch.setattr("sway.backends.mlx.model.Model", lambda *_: Peft(llama, lora))
+    spec = ModelSpec(kind="mlx", base="org/model", revision="pinned")
+    own = MLXBackend.load(spec, spec.model_copy(update={"adapter": str(lora)}), differential=True)
+    assert own.identity().base_digest == content_digest(repo / "snapshots" / "pinned")
 
 
 @pytest.mark.skipif(

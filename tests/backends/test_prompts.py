@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from sway.backends.hf.text import Text
-from sway.core.errors import RequestError
-from sway.core.requests import After, Chat, Message, NextToken
+from sway.core.errors import RequestError, TooLongError
+from sway.core.requests import After, Chat, Generation, Message, NextToken
 from sway.core.views import TUNED
+from tests.backends.conftest import ask
 
 TURNS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<bot>{% endif %}"
 WITH_TOOLS = "{% if tools %}[{{ tools[0].function.name }}]{% endif %}" + TURNS
@@ -90,6 +91,11 @@ def test_other_text_before_a_chat_stands_in_its_first_turn_of_the_user(text_of):
     assert text_of(After("word", 0, Chat.ask("END"))) == text_of(Chat.ask("END"))
 
 
+def test_a_question_that_is_too_long_is_told_from_other_faults(backend):
+    asked = [NextToken(TUNED, "word " * 400), Generation(TUNED, "word " * 40, 250), NextToken(TUNED, "")]
+    assert [failure.too_long for failure in ask(backend, *asked)] == [True, True, False]
+
+
 def test_after_stays_within_what_the_model_reads(text_of):
-    with pytest.raises(RequestError, match="reads at most 256"):
+    with pytest.raises(TooLongError, match="reads at most 256"):
         text_of(After("word " * 400, 300, "END"))

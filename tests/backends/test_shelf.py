@@ -1,10 +1,13 @@
 """One loaded base for several adapters: each answers as if it had been loaded alone."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from sway.backends import build
+from sway.backends.files import base_folder, content_digest
 from sway.backends.hf import backend as hf
 from sway.backends.shelf import Shelf, base_key
 from sway.core.errors import SwayError
@@ -104,3 +107,20 @@ def test_without_differential_nothing_is_shelved(llama, lora, loads):
     tuned = spec.model_copy(update={"adapter": str(lora)})
     build(spec, tuned, differential=False, threads=2, shelf=shelf).close()
     assert len(loads) == 2
+
+
+def test_a_base_on_the_shelf_is_known_by_the_revision_that_was_loaded(llama, lora, tmp_path, monkeypatch):
+    repo = tmp_path / "models--org--model"
+    for commit in ("pinned", "latest"):
+        shutil.copytree(llama, repo / "snapshots" / commit)
+    (repo / "snapshots" / "latest" / "added.txt").write_text("changed since")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("latest")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    load = hf.load
+    monkeypatch.setattr(hf, "load", lambda spec: load(ModelSpec(base=str(base_folder(spec.base, spec.revision)))))
+    spec, shelf = ModelSpec(base="org/model", revision="pinned"), Shelf()
+    for _ in range(2):
+        backend = build(spec, spec.model_copy(update={"adapter": str(lora)}), threads=2, shelf=shelf)
+        assert backend.identity().base_digest == content_digest(repo / "snapshots" / "pinned")
+        backend.close()

@@ -6,6 +6,7 @@ import pytest
 
 from sway.cli.extras import EXTRAS, Extra, Installed, survey
 from sway.core import folders
+from sway.core.errors import to_install
 from tests.cli.conftest import ROOT
 
 
@@ -38,7 +39,14 @@ def test_what_is_missing_or_too_old_comes_with_its_command(call, monkeypatch):
     parts = (Installed("a", None, "1"), Installed("b", "1.9", "1.10"), Installed("c", "2.0+cpu", "1.10"))
     monkeypatch.setattr("sway.cli.doctor.survey", lambda: [*survey()[:1], Extra("viz", parts)])
     out = call("doctor")[1].splitlines()
-    assert out[-1] == '[  ] viz: a is missing, b 1.9 is older than 1.10; run: pip install "dlm-sway[viz]"'
+    assert out[-1] == "[  ] viz: a is missing, b 1.9 is older than 1.10; run: " + to_install("viz")
+
+
+def test_what_to_run_is_never_the_earlier_program_on_the_index(call, monkeypatch):
+    monkeypatch.setattr("sway.cli.doctor.survey", lambda: [*survey()[:1], Extra("viz", (Installed("a", None, "1"),))])
+    assert 'run: pip install ".[viz]" in a checkout of sway' in call("doctor")[1]
+    assert 'dlm-sway[viz]"' not in call("doctor")[1]
+    assert json.loads(call("doctor", "--json")[1])["extras"]["viz"]["install"] == 'pip install ".[viz]"'
 
 
 def test_secrets_are_not_shown(call, monkeypatch):

@@ -49,7 +49,7 @@ def test_every_fault_has_its_exit_code_and_a_line(capsys, monkeypatch, fault, co
 
 def test_a_missing_extra_names_the_command(capsys):
     assert handled(raising(MissingExtraError("torch", "hf"))) == Exit.USAGE
-    assert 'pip install "dlm-sway[hf]"' in capsys.readouterr().err
+    assert 'pip install ".[hf]"' in capsys.readouterr().err
 
 
 def test_a_command_that_returns_is_a_pass_and_a_number_is_the_code():

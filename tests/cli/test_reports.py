@@ -45,6 +45,19 @@ def test_every_format_is_written_beside_what_is_printed(call, spec, command):
     assert call("report", files["json"], "--format", "md").out == Path(files["markdown"]).read_text()
 
 
+def test_a_gate_that_a_warning_closes_says_so_everywhere(call, spec):
+    files = {form: f"out.{form}" for form in OPTIONS}
+    ran = call("gate", spec.name, "--fail-on", "warn", *(f"{OPTIONS[form]}={path}" for form, path in files.items()))
+    assert ran.code == 1
+    assert "and that closes the gate." in ran.out
+    assert "The gate is closed: loss curve warned" in ran.out
+    assert "The gate is closed: loss curve warned" in call("explain", files["json"]).out
+    assert ET.parse(files["junit"]).getroot().get("failures") == "1"
+    assert "The gate is closed: loss curve warned" in Path(files["sarif"]).read_text()
+    assert "closed: <code>loss curve warned</code>" in Path(files["markdown"]).read_text()
+    assert "closed: <bdi>loss curve warned</bdi>" in Path(files["html"]).read_text()
+
+
 def test_sarif_points_at_the_probe_in_the_spec(call, spec):
     assert call("gate", spec.name, "--sarif", "out.sarif").code == 0
     (found,) = json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
@@ -61,6 +74,7 @@ def test_bare_junit_has_a_name_of_its_own(call, spec):
     assert [(c.get("name"), c.get("classname")) for c in cases] == [
         ("ghost", "gradient_ghost"),
         ("loss curve", "training_drift"),
+        ("__gate__", "__gate__"),
     ]
 
 
@@ -87,6 +101,47 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(call, spec, opti
     assert spec.read_bytes() == before
 
 
+TEXTS = {"sections": "own.md", "controls": "controls.yaml", "dlm_source": "document.dlm"}
+INPUTS = ["my suite.yaml", "main.json", *TEXTS.values()]
+
+
+@pytest.fixture
+def named(call, spec) -> Path:
+    """The suite with every file that a spec can name, and its report as a baseline."""
+    Path("own.md").write_text("# Own\n\nText that was trained on.\n")
+    Path("controls.yaml").write_text("- {kind: prose, content: other text}\n")
+    Path("document.dlm").write_text(f"---\ndlm_id: {'0' * 26}\nbase_model: org/model\n---\n# Text\n")
+    spec.write_text(spec.read_text() + "".join(f"{key}: {name}\n" for key, name in TEXTS.items()))
+    assert call("gate", spec.name, "--json", "main.json").code == 0
+    return spec
+
+
+@pytest.mark.parametrize("command", ["run", "gate"])
+@pytest.mark.parametrize("option", [*OPTIONS.values(), "--trace"])
+@pytest.mark.parametrize("target", INPUTS)
+def test_no_report_replaces_what_it_is_made_from(call, named, command, option, target):
+    before = {name: Path(name).read_bytes() for name in INPUTS}
+    link = Path("link.out")
+    link.symlink_to(target)
+    code, out, err = call(command, named.name, "--baseline", "main.json", f"{option}={link}")
+    assert (code, out) == (2, "")
+    assert err == "error: link.out: the report would replace what it is made from (choose another path)\n"
+    assert {name: Path(name).read_bytes() for name in INPUTS} == before
+
+
+def test_no_report_of_several_specs_replaces_a_baseline_or_another_spec(call, named):
+    other = Path("other.yaml")
+    other.write_text(named.read_text())
+    Path("reports").mkdir()
+    assert call("gate", named.name, other, "--json", "reports").code == 0
+    before = {path: path.read_bytes() for path in (*Path("reports").iterdir(), other)}
+    for words in (("--json", "reports", "--baseline", "reports"), ("--html", "{name}.yaml")):
+        code, out, err = call("gate", named.name, other, *words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "would replace what it is made from" in err
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_two_reports_never_go_to_one_file(call, spec):
     code, _, err = call("run", spec.name, "--json", "out", "--html", "./out")
     assert (code, err.count("\n")) == (2, 1)
@@ -98,7 +153,7 @@ def test_plots_need_their_extra_and_say_so_before_the_work(call, spec, monkeypat
     monkeypatch.setattr("sway.core.errors.find_spec", lambda name: None)
     code, out, err = call("run", spec.name, "--plots", "plots")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert 'pip install "dlm-sway[viz]"' in err
+    assert 'pip install ".[viz]"' in err
     assert not Path("plots").exists()
 
 

@@ -184,6 +184,35 @@ def test_what_is_measured_for_the_first_time_is_added_and_holds_nothing_up():
     assert found.exit() is Exit.PASS
 
 
+UNMEASURED = [
+    probe(verdict=Verdict.ERROR, message="it broke", samples=(), raw=None),
+    probe(verdict=Verdict.SKIP, message="no sections", samples=(), raw=None),
+]
+
+
+@pytest.mark.parametrize("then", UNMEASURED)
+@pytest.mark.parametrize("now", [probe(), probe(verdict=Verdict.FAIL), *UNMEASURED])
+def test_a_required_probe_that_the_baseline_could_not_measure_is_not_compared(then, now):
+    found = compare(side(harm(0.1), then), side(harm(0.1), now))
+    row = found.rows[1]
+    assert (row.change, row.required) == (Change.APART, True)
+    assert row.why == (f"{then.verdict} in the baseline: {then.message}" if now.samples else "measured neither time")
+    assert found.exit() is Exit.NO_VERDICT
+
+
+@pytest.mark.parametrize("then", UNMEASURED)
+def test_an_optional_probe_that_was_measured_neither_time_holds_nothing_up(then):
+    optional = replace(then, required=False)
+    assert compare(side(harm(0.1), optional), side(harm(0.1), optional)).exit() is Exit.PASS
+
+
+def test_a_probe_that_the_baseline_left_out_is_added():
+    left_out = probe(verdict=Verdict.SKIP, message="disabled in the spec", samples=(), raw=None, required=False)
+    found = compare(side(harm(0.1), left_out), side(harm(0.1), probe()))
+    assert [r.change for r in found.rows] == [Change.SAME, Change.ADDED]
+    assert found.exit() is Exit.PASS
+
+
 def test_a_foreign_suite_is_not_comparable():
     assert not compare(side(probe()), side(harm(0.1))).comparable
     assert not compare(side(), side(harm(0.1))).comparable

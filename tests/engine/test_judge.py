@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sway.core.errors import RequestError, SkipProbe
-from sway.core.measurement import Category, Check, Claim, Measurement
-from sway.core.probe import Params, Probe
+from sway.core.measurement import Category, Check, Claim, Measurement, below
+from sway.core.probe import CalibratedParams, Params, Probe
 from sway.core.results import ProbeResult
 from sway.core.verdicts import Reason, Verdict
 from sway.core.views import NullFamily
@@ -44,7 +44,7 @@ def ruled(
     **params,
 ) -> ProbeResult:
     calibrated = nulls is not None
-    entry = Entry("p", probe(claim, better, calibrated=calibrated), Params(**params))
+    entry = Entry("p", probe(claim, better, calibrated=calibrated), CalibratedParams(**params))
     under = Nulls({1.0: list(nulls)}, NullFamily.MATCHED) if nulls is not None else None
     return judge(entry, found, nulls=under, alpha=0.05, seed=0, duration=0.0)
 
@@ -140,6 +140,50 @@ def test_an_explicit_z_is_enforced_and_the_default_is_not() -> None:
     found = Measurement(0.12, samples=[0.12] * 12, bar=0.02)
     assert ruled(found, nulls=nulls).verdict is Verdict.PASS
     assert ruled(found, nulls=nulls, assert_z_gte=3.0).reason is Reason.NOISE
+
+
+@pytest.mark.parametrize("nulls", [[0.01] * 19, [0.01, 0.02, 0.03]])
+def test_a_z_that_was_asked_for_and_cannot_be_told_is_not_taken_as_reached(nulls: list[float]) -> None:
+    result = ruled(around(0.2, 0.01), nulls=nulls, assert_z_gte=3.0)
+    assert (result.verdict, result.reason) == (Verdict.WARN, Reason.FEW_NULLS)
+    assert "8 nulls" in result.message
+
+
+def test_nulls_that_are_alike_and_too_few_warn_and_name_the_runs() -> None:
+    result = ruled(around(0.2, 0.01), nulls=[0.01] * 3)
+    assert (result.verdict, result.reason) == (Verdict.WARN, Reason.FEW_NULLS)
+    assert "set runs: 19" in result.message
+    assert ruled(around(0.01, 0.001), nulls=[0.01] * 3).reason is Reason.NOISE
+    assert ruled(around(0.015, 0.001), nulls=[0.01] * 3).reason is Reason.NEGLIGIBLE
+
+
+@pytest.mark.parametrize(
+    ("samples", "scale", "verdict", "needed"),
+    [
+        ([1.0] * 3, "share", Verdict.WARN, 9),
+        ([1.0] * 9, "share", Verdict.PASS, None),
+        ([1.0] * 8 + [0.0], "share", Verdict.WARN, 23),
+        ([1.0] * 3, "number", Verdict.PASS, None),
+    ],
+)
+def test_a_share_of_few_answers_that_agree_is_not_settled(samples, scale, verdict, needed) -> None:
+    found = Measurement(sum(samples) / len(samples), samples=samples, bar=0.7, scale=scale)
+    result = ruled(found, nulls=[0.0] * 19)
+    assert (result.verdict, result.samples_needed) == (verdict, needed)
+
+
+def test_changes_of_few_answers_that_agree_are_not_settled_either() -> None:
+    few, many = (Measurement(0.0, samples=[0.0] * n, bar=0.05, scale="change") for n in (10, 54))
+    first = ruled(few, Claim.NON_INFERIORITY, "lower", nulls=None)
+    assert (first.verdict, first.samples_needed) == (Verdict.WARN, 54)
+    assert ruled(many, Claim.NON_INFERIORITY, "lower", nulls=None).verdict is Verdict.PASS
+
+
+def test_a_bound_that_is_not_to_be_reached_is_told_as_one() -> None:
+    found = Measurement(0.5, samples=[0.5, 0.5], bar=below(0.5))
+    result = ruled(found, Claim.NON_INFERIORITY, "lower", nulls=None)
+    assert (result.verdict, result.reason) == (Verdict.FAIL, Reason.HARM)
+    assert "< 0.5" in result.message
 
 
 def test_few_nulls_name_the_runs_that_a_rank_test_needs() -> None:

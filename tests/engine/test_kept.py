@@ -57,14 +57,16 @@ class Backend(DummyBackend):
             yield from super().answer([request])
 
 
-def run(tmp_path: Path, backend: Backend, ledger: Ledger | None) -> SuiteResult:
+def run(tmp_path: Path, backend: Backend, ledger: Ledger | None, *, apart: str = "") -> SuiteResult:
+    """A run; `apart` names a second model that the adapter is held against."""
     (tmp_path / "adapter").mkdir(exist_ok=True)
-    models = {"base": {"base": "org/b"}, "ft": {"base": "org/b", "adapter": str(tmp_path / "adapter")}}
+    models = {"base": {"base": apart or "org/b"}, "ft": {"base": "org/b", "adapter": str(tmp_path / "adapter")}}
     suite = [
         {"name": "changed", "kind": "delta_kl", "prompts": [f"prompt {i}" for i in range(9)]},
         {"name": "intact", "kind": "external_perplexity", "chunk_chars": 256, "max_chunks": 3},
     ]
-    loaded = spec_from_data({"version": 1, "models": models, "suite": suite}, path=tmp_path / "sway.yaml")
+    data = {"version": 1, "models": models, "defaults": {"differential": not apart}, "suite": suite}
+    loaded = spec_from_data(data, path=tmp_path / "sway.yaml")
     return run_suite(loaded, Options(), build=lambda *_: backend, ledger=ledger)
 
 
@@ -106,6 +108,31 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_ends_the_same(tmp_path:
     assert len(last.asked) == len(whole.asked) - 100
     assert [replace(p, duration_s=0.0) for p in found.probes] == [replace(p, duration_s=0.0) for p in expected.probes]
     assert list(kept.iterdir()) == []
+
+
+def test_answers_are_never_handed_to_a_run_against_another_base(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SWAY_DISABLE_NULL_CACHE")
+    monkeypatch.setenv("SWAY_NULL_CACHE_DIR", str(tmp_path / "nulls"))
+    ledger = Ledger(kept, hold=True)
+    first, *others = Backend(), Backend(), Backend()
+    run(tmp_path, first, ledger)
+    for backend, base in zip(others, ("org/c", "org/d"), strict=True):
+        run(tmp_path, backend, ledger, apart=base)
+        assert set(backend.asked) == set(first.asked)
+    again = Backend()
+    run(tmp_path, again, Ledger(None))
+    assert not any(question.view.null for question in again.asked)
+
+
+def test_an_interrupted_run_of_two_models_says_that_it_starts_afresh_and_does(tmp_path: Path, kept: Path) -> None:
+    whole, again = Backend(), Backend()
+    run(tmp_path, whole, None, apart="org/c")
+    with pytest.raises(Interrupted, match="nothing was kept, and the same command starts afresh"):
+        run(tmp_path, Backend(40), Ledger(kept), apart="org/c")
+    run(tmp_path, again, Ledger(kept), apart="org/d")
+    assert again.asked == whole.asked
 
 
 @pytest.mark.parametrize(

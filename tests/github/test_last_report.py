@@ -7,7 +7,7 @@ import pytest
 
 from sway.core.errors import SwayError
 from sway.github.artifact import LARGEST_FILE, unpack
-from tests.github.fake import SHA, Fault, repository, zipped
+from tests.github.fake import DATA, SHA, Fault, repository, zipped
 
 FORK = repository(99, "mallory/models")
 
@@ -29,7 +29,7 @@ def fetch(at, post, hub, tmp_path):
         hub.runs = [run(55, event=kind, head_branch="topic"), *runs]
         at(kind, **environment)
         code, said = post("last-report", "--artifact", artifact, "--output", tmp_path / output)
-        files = (tmp_path / output).iterdir() if (tmp_path / output).exists() else []
+        files = (tmp_path / output).glob("*.json") if (tmp_path / output).exists() else []
         return code, sorted(p.name for p in files), said
 
     return fetch
@@ -87,6 +87,26 @@ def test_where_github_does_not_let_us_look_it_is_told(hub, fetch, closing, code)
     found = fetch(run(50), SWAY_FAIL_ON_REGRESSION=closing)
     assert found[0] == code
     assert "403" in found[2]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault("GET", "/actions/runs/55", 403, {"message": "Resource not accessible"}, times=9), "actions: read"),
+        (Fault("GET", "/actions/runs/55", 500, times=99), "the log of the run says why"),
+    ],
+)
+@pytest.mark.parametrize(("closing", "code"), [("true", 3), ("false", 0)])
+def test_a_report_that_could_not_be_read_is_not_told_as_one_that_is_not_there(
+    hub, fetch, post, tmp_path, fault, said, closing, code
+):
+    hub.faults.append(fault)
+    fetch(run(50), SWAY_FAIL_ON_REGRESSION=closing)
+    assert post("post", "--report", DATA / "pass.json", "--baseline", tmp_path / "last")[0] == code
+    (body,) = hub.bodies()
+    assert "> ⚠️ The base branch's last report could not be read" in body
+    assert said in body
+    assert "no earlier report" not in body
 
 
 def test_a_fault_that_passes_does_no_harm(hub, fetch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sway.github.comment_mark import marker
 from tests.github.conftest import payload
 from tests.github.fake import DATA, REPO, SHA, Fault, repository
 
@@ -222,6 +223,40 @@ def test_a_spec_that_ends_in_a_line_end_is_the_same_spec(at, post, hub):
     assert len(hub.bodies()) == 1
 
 
+@pytest.mark.parametrize("named", [["--spec", "sway.yaml"], []])
+def test_a_gate_that_left_no_report_takes_the_place_of_what_was_said_before(
+    at, post, hub, tmp_path, monkeypatch, named
+):
+    monkeypatch.chdir(tmp_path)
+    report = Path("report.json")
+    for run, there in enumerate((True, False, True), 60):
+        at(GITHUB_RUN_ID=str(run), SWAY_CHECK="true")
+        monkeypatch.delenv("SWAY_SPEC_PATH")
+        if there:
+            shutil.copy(DATA / "pass.json", report)
+        else:
+            report.unlink()
+        assert post("post", "--report", report, *named)[0] == (0 if there else 3)
+        (body,) = hub.bodies()
+        assert f"sway: {'PASS' if there else 'ERROR'}" in body
+    assert {check["name"] for check in hub.checks.values()} == {"sway"}
+
+
+@pytest.mark.parametrize("spec", ["sway.yaml", "a.yaml\nb.yaml", ""])
+def test_what_the_action_names_is_what_its_comments_are_known_by(at, post, hub, tmp_path, spec):
+    at(SWAY_SPEC_PATH=spec)
+    for place in ("1", "2"):
+        post("post", "--report", tmp_path / place)
+    (body,) = hub.bodies()
+    assert body.startswith(marker(spec, ""))
+
+
+def test_two_specs_in_one_step_are_named_as_the_action_names_them(at, post, hub, monkeypatch):
+    at(SWAY_SPEC_PATH="other.yaml")
+    post("post", "--report", DATA / "pass.json", "--spec", "a.yaml", "--spec", "b.yaml")
+    assert hub.bodies()[0].startswith(marker("a.yaml\nb.yaml", ""))
+
+
 def test_without_a_baseline_the_comment_says_that_no_regression_can_be_seen(at, post, hub, tmp_path):
     folder = at(SWAY_FAIL_ON_REGRESSION="true")
     code, said = post("post", "--report", DATA / "pass.json", "--baseline", tmp_path / "none")
@@ -229,6 +264,16 @@ def test_without_a_baseline_the_comment_says_that_no_regression_can_be_seen(at, 
     assert outputs(folder)["regressed"] == "unknown"
     assert "a regression cannot be seen" in hub.bodies()[0]
     assert "::warning::There is no earlier report" in said
+
+
+def test_where_nothing_is_there_yet_a_quiet_line_says_how_it_will_be(at, post, hub, tmp_path):
+    at()
+    code, said = post("post", "--report", DATA / "pass.json", "--baseline", tmp_path / "none")
+    body = hub.bodies()[0]
+    assert code == 0
+    assert "⚠️" not in body
+    assert body.index("on pushes to it") > body.index("measured [95% interval]")
+    assert "::warning::" not in said
 
 
 @pytest.mark.parametrize(("closing", "code"), [("true", 3), ("false", 0)])
@@ -405,6 +450,40 @@ def test_a_checks_title_says_whose_word_it_is(at, post, hub, event, foreign):
     assert post("post", "--report", DATA / "pass.json")[0] == 0
     (check,) = hub.checks.values()
     assert ("the pull request controls" in check["output"]["title"]) == foreign
+
+
+LONG = "adapters/" + "a" * 60
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("specs", [("a/sway.yaml", "b/sway.yaml"), (f"{LONG}/1.yaml", f"{LONG}/2.yaml")])
+def test_each_spec_stands_under_a_name_of_its_own_beside_the_commit(at, post, hub, specs, allowed):
+    if not allowed:
+        hub.faults.append(Fault("POST", "/check-runs", 403, {"message": "Resource not accessible"}, times=99))
+    for spec, name in zip(specs, ("fail", "pass"), strict=True):
+        at(SWAY_CHECK="true", SWAY_COMMENT="false", SWAY_SPEC_PATH=spec)
+        post("post", "--report", DATA / f"{name}.json")
+    told = list(hub.checks.values()) if allowed else hub.statuses
+    names = [each["name" if allowed else "context"] for each in told]
+    assert len(set(names)) == 2
+    for each, spec, name in zip(told, specs, names, strict=True):
+        assert name.startswith(f"sway ({spec[:40]}")
+        assert name[6:-1] in (each["output"]["title"] if allowed else each["description"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "key", "name"),
+    [
+        ("sway.yaml", "", "sway"),
+        ("./sway.yaml\n", "", "sway"),
+        ("a.yaml\nb.yaml", "", "sway (a.yaml, b.yaml)"),
+        ("a/sway.yaml", "small", "sway (small)"),
+    ],
+)
+def test_a_check_is_named_after_its_key_else_after_any_spec_but_the_usual(at, post, hub, spec, key, name):
+    at(SWAY_CHECK="true", SWAY_COMMENT="false", SWAY_SPEC_PATH=spec, SWAY_KEY=key)
+    post("post", "--report", DATA / "pass.json")
+    assert [check["name"] for check in hub.checks.values()] == [name]
 
 
 @pytest.mark.parametrize("order", [("fail", "pass"), ("pass", "fail")])

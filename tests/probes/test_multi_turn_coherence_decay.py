@@ -23,7 +23,8 @@ def with_room_for(world, turns):
 
     def answer(request):
         users = [m.content for m in request.prompt.messages if m.role == "user"]
-        return Failure("the model reads at most 9") if "a" in users[0] and len(users) > turns else world(request)
+        outgrown = "a" in users[0] and len(users) > turns
+        return Failure("the model reads at most 9", too_long=True) if outgrown else world(request)
 
     return answer
 
@@ -81,6 +82,16 @@ def test_one_turn_alone_is_a_skip_and_none_is_an_error():
         measure(with_room_for(STRONG, 1), prompts=["a"])
     with pytest.raises(RequestError, match="reads at most 9"):
         measure(with_room_for(STRONG, 0))
+
+
+@pytest.mark.parametrize("kind", [NextToken, Generation])
+def test_a_fault_in_a_later_turn_is_an_error_and_no_shorter_curve(kind):
+    def answer(request):
+        broken = isinstance(request, kind) and len(request.prompt.messages) > 3
+        return Failure("the model's output is not finite") if broken else STRONG(request)
+
+    with pytest.raises(RequestError, match="not finite"):
+        measure(answer)
 
 
 def test_the_evidence_holds_the_conversations_of_the_prompt_that_faded_most(check_evidence):

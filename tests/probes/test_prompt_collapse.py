@@ -23,7 +23,7 @@ def with_window(world, tokens):
     def answer(request):
         prompt = request.prompt
         if isinstance(prompt, After) and prompt.tokens > tokens:
-            return Failure(f"it takes {prompt.tokens} tokens, and the model reads at most {tokens}")
+            return Failure(f"it takes {prompt.tokens} tokens, and the model reads at most {tokens}", too_long=True)
         return world(request)
 
     return answer
@@ -70,6 +70,16 @@ def test_a_window_with_no_room_at_all_is_a_skip():
 def test_a_prompt_that_cannot_be_asked_alone_is_an_error():
     with pytest.raises(RequestError, match="empty"):
         measure(lambda request: Failure("the prompt is empty"))
+
+
+@pytest.mark.parametrize("view", [BASE, TUNED])
+def test_a_fault_after_other_text_is_an_error_and_no_shorter_curve(view):
+    def answer(request):
+        broken = isinstance(request.prompt, After) and request.prompt.tokens > 512 and request.view == view
+        return Failure("the model's output is not finite") if broken else STRONG(request)
+
+    with pytest.raises(RequestError, match="not finite"):
+        measure(answer)
 
 
 def test_the_evidence_shows_the_worst_prompt_s_replies(check_evidence):

@@ -20,7 +20,7 @@ from sway.core.results import (
 )
 from sway.core.verdicts import Reason, Verdict
 from sway.core.views import NullFamily
-from sway.engine.gate import decide
+from sway.engine.gate import Decision, FailOn, decide
 from sway.engine.score import compose, merge_weights
 from sway.report.json_report import to_report
 from sway.report.records import Report
@@ -177,6 +177,11 @@ def report(*probes: ProbeResult, **fields: object) -> Report:
     return to_report(found, decide(found))
 
 
+def gated(decision: Decision, *probes: ProbeResult) -> Report:
+    """The report of a run of these probes that the gate decided so."""
+    return to_report(result(*probes), decision)
+
+
 def hostile(texts: tuple[str, ...]) -> Report:
     """A report in which every text that comes from outside is one of `texts`."""
     pick = [texts[i % len(texts)] for i in range(8)]
@@ -206,8 +211,11 @@ HUGE = tuple(
     )
     for i in range(12)
 )
+HELD = (CHANGED, replace(LEARNED, verdict=Verdict.PASS, reason=Reason.HOLDS, raw=0.3, score=0.8))
 CASES: Mapping[str, Report] = {
-    "pass": report(CHANGED, replace(LEARNED, verdict=Verdict.PASS, reason=Reason.HOLDS, raw=0.3, score=0.8)),
+    "pass": report(*HELD),
+    "threshold": gated(decide(result(*HELD), threshold=0.9), *HELD),
+    "fail on warn": gated(decide(result(CHANGED, SHAPE), fail_on=FailOn.WARN), CHANGED, SHAPE),
     "fail": report(CHANGED, LEARNED, SHAPE, RECITED, TURNS, LOSS, SKIPPED),
     "warn": report(
         replace(CHANGED, verdict=Verdict.WARN, reason=Reason.INCONCLUSIVE, samples_needed=30), replace(SHAPE, line=None)

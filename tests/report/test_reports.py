@@ -39,7 +39,7 @@ def test_a_fail_says_why_and_what_to_do() -> None:
     assert "FAIL" in text.split("\n")[1]
     assert "did not learn its own text more than any other" in text
     assert "->" in text.split("x learned: ")[1]
-    assert "The gate: learned failed" in text
+    assert "The gate is closed: learned failed" in text
     assert "healthy" not in text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import socket
 import time
@@ -170,6 +171,17 @@ def test_unknown_paths_and_methods_are_told_in_the_same_shape(start: Start) -> N
         got = httpx.request(method, url + path)
         assert got.status_code == status
         assert set(got.json()) == {"error", "problems"}
+
+
+def test_every_request_that_the_guide_lists_is_answered(start: Start) -> None:
+    url, headers = start(key="open sesame").url, {"Authorization": "Bearer open sesame"}
+    page = (Path(__file__).parents[2] / "docs" / "serve.md").read_text("utf-8")
+    table = page.split("| request |")[1].split("\n\n")[0]
+    asked = re.findall(r"`(?:(GET|POST) )?(/\w[\w.]*)", table)
+    assert {path for _, path in asked} == {"/health", "/stats", "/run", "/score", "/openapi.json"}
+    for method, path in asked:
+        assert httpx.request(method or "GET", url + path, headers=headers).status_code != 404
+    assert re.search(r"GET /health.*how many.*with the key.*which", table)
 
 
 def test_a_client_that_leaves_stops_the_work(start: Start) -> None:

@@ -125,3 +125,10 @@ def test_the_answer_is_capped():
 def test_a_doubtful_reference_cannot_be_settled_by_samples():
     assert samples_needed([1.0, 1.1, 0.9], [-5.0, 5.0], bar=0.5, better="higher") is None
     assert samples_needed([1.0], bar=0.5, better="higher") is None
+
+
+def test_few_controls_leave_no_bootstrap_of_them():
+    rng = np.random.default_rng(1)
+    values, reference = rng.normal(1, 1, 20), np.array([-0.5, 0.2, 0.3])
+    assert mean_interval(values, reference, seed=0).method == "t, few prompts"
+    assert mean_interval(values, np.resize(reference, 9) - np.resize(reference, 9).mean(), seed=0).method == "bootstrap"

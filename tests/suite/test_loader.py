@@ -226,13 +226,21 @@ def test_lines_are_found_by_path(load):
 
 def test_a_spec_makes_a_document_that_reads_back_the_same(load, folder):
     loaded = load(
-        GOOD.replace("prompts: [x]", "prompts: [x], assert_z_gte: 3.0, weight: 2, required: false")
+        GOOD.replace("prompts: [x]", "prompts: [x], assert_mean_gte: 0.02, weight: 2, required: false")
         + "sections: [{kind: prose, content: hello}]\ndefaults: {seed: 3, score_weights: {ablation: 0}}\n"
     )
     again = spec_from_data(loaded.spec.document(), path=folder / "other.yaml", registry=REGISTRY)
     assert again.spec.document() == loaded.spec.document()
     assert again.sections == loaded.sections
-    assert again.spec.suite[0].params.model_fields_set == {"prompts", "assert_z_gte"}
+    assert again.spec.suite[0].params.model_fields_set == {"prompts", "assert_mean_gte"}
+
+
+def test_a_z_is_asked_only_of_probes_that_have_nulls(load):
+    with pytest.raises(SpecError) as caught:
+        load(GOOD.replace("prompts: [x]", "prompts: [x], assert_z_gte: 3.0"))
+    (problem,) = caught.value.problems
+    assert "delta_kl is not held against null adapters" in str(problem)
+    assert "suite[0].assert_z_gte" in str(problem)
 
 
 def test_data_in_memory_is_held_to_the_same_rules(folder):

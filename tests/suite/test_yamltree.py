@@ -1,6 +1,10 @@
+import re
 import time
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sway.core.errors import SpecError
 from sway.suite.problems import Problems
@@ -41,6 +45,11 @@ def read(text):
         ("a: &a [*a]\n", "f.yaml:1: an alias refers to a part that contains it"),
         ("a: &a {<<: *a}\n", "f.yaml:1: an alias refers to a part that contains it"),
         ("{<<: 3}", "f.yaml:1: '<<' takes a mapping or a list of mappings"),
+        ("x: 1\na:\n  <<: !anchors {b: 1}\n", "f.yaml:3: a: the tag '!anchors' is not allowed (remove the tag)"),
+        ("x: 1\na: {<<: [!!set {b}]}\n", "f.yaml:2: a: the tag 'tag:yaml.org,2002:set' is not allowed"),
+        ('x: 1\na: "\\UFFFFFFFF"\n', "f.yaml:2:7: not valid YAML: a number that is out of range"),
+        ('a: "\\U00110000"\n', "f.yaml:1:7: not valid YAML: a number that is out of range"),
+        ("%YAML " + "9" * 5000 + "\n", "f.yaml:1:7: not valid YAML: a number that is out of range"),
         ("[" * 200 + "]" * 200, "f.yaml:1: nested more than 100 levels deep"),
         ("[" * 9000, "f.yaml: nested more than 100 levels deep"),
     ],
@@ -51,6 +60,20 @@ def test_a_fault_is_one_line_with_its_place(text, line):
     (problem,) = caught.value.problems
     assert line in str(problem)
     assert "\n" not in str(problem)
+
+
+TAGS = ["str", "int", "float", "bool", "null", "timestamp", "binary", "set", "omap", "pairs", "map", "seq", "value"]
+PLAIN = ["", "x", "+", "-", "_", ".", "0x", "0b", "1:", "1" + ":1" * 400, "9" * 5000, "2001-99-99", "=", "é"]
+VALUES = [*(f'"{value}"' for value in PLAIN), *PLAIN, "[x]", "{x: 1}", "{=: 1}"]
+tagged = st.builds("!!{} {}".format, st.sampled_from(TAGS), st.sampled_from(VALUES))
+
+
+@given(tagged, st.sampled_from(["a: {}", "{}: 1", "a: {{<<: {}}}", "- [{}, 2]", "{}"]))
+def test_a_malformed_value_of_any_tag_is_a_value_or_a_fault_with_its_place(value, place):
+    problems = Problems("f.yaml")
+    with suppress(SpecError):
+        parse(place.format(value) + "\n", problems)
+    assert all(re.match(r"f\.yaml:1(:\d+)?: ", str(problem)) for problem in problems.found)
 
 
 @pytest.mark.parametrize(

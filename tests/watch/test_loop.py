@@ -107,6 +107,21 @@ def test_a_version_that_is_replaced_while_it_is_judged_leaves_no_result(scene, f
     assert len(scene.results) == 1
 
 
+def test_a_spec_that_is_edited_while_a_version_is_judged_is_judged_too(scene, folder, spec):
+    write_adapter(folder, 1)
+
+    def edit() -> None:
+        scene.during = lambda: None
+        spec.write_text(spec.read_text() + "# changed\n")
+
+    scene.during = edit
+    scene.wait(4)
+    assert scene.results == []
+    scene.wait(6)
+    assert scene.judged == ["adapter", "adapter"]
+    assert len(scene.results) == 1
+
+
 def test_one_result_for_each_content_and_none_twice(scene, folder, spec):
     for seed in (1, 2, 1):
         shutil.rmtree(folder, ignore_errors=True)

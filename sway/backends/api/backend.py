@@ -150,7 +150,7 @@ class ApiBackend:
         try:
             answer = self._answer(request)
         except RequestError as fault:
-            return Failure(str(fault)), time.perf_counter() - start
+            return Failure.of(fault), time.perf_counter() - start
         return answer, time.perf_counter() - start
 
     def _answer(self, request: Request[Any]) -> Answer:

@@ -66,14 +66,17 @@ def _id(token: str) -> int:
 def span(completion: Completion, prompt: str, text: str) -> SpanScore:
     """How the server scores `text` after `prompt`, from its echo of both together.
 
-    Where a token straddles the border it is scored: it carries the first characters of `text`.
+    Where a token straddles the border it is scored: it carries the first characters of `text`. Which tokens are the
+    likeliest is known only where the server lists what else could stand in the place of each.
 
     Raises:
-        RequestError: there is no echo, or its tokens do not spell what was asked.
+        RequestError: there is no echo, its lists differ in length, or its tokens do not spell what was asked.
     """
     lists = completion.choices[0].logprobs
     if lists is None or not lists.tokens or len(lists.tokens) != len(lists.token_logprobs):
         raise RequestError("the server does not score given text")
+    if lists.top_logprobs and len(lists.top_logprobs) != len(lists.tokens):
+        raise RequestError("the server's likeliest tokens are not one list a token")
     count = _prompt_tokens(completion, len(lists.tokens))
     pieces = [_bytes(token) for token in lists.tokens[:count]]
     whole = (prompt + text).encode("utf-8", "surrogatepass")
@@ -86,9 +89,9 @@ def span(completion: Completion, prompt: str, text: str) -> SpanScore:
     if not scored:
         raise RequestError("the completion has no tokens that are scored")
     values = np.array([lists.token_logprobs[i] for i in scored], dtype=np.float64)
-    tops = lists.top_logprobs or [None] * len(lists.tokens)
-    best = np.array([max((tops[i] or {}).values(), default=np.inf) for i in scored])
-    return SpanScore(values, values >= best - _TIE)
+    tops = [lists.top_logprobs[i] for i in scored] if lists.top_logprobs else []
+    best = [max(top.values()) for top in tops if top]
+    return SpanScore(values, values >= np.array(best) - _TIE if len(best) == len(scored) else None)
 
 
 def _prompt_tokens(completion: Completion, listed: int) -> int:

@@ -114,7 +114,8 @@ class HFBackend(Scores):
     def _on_shelf(cls, shelf: Shelf[Loaded], tuned: ModelSpec, adapter: Adapter, threads: int) -> HFBackend:
         loaded, there = shelf.take(tuned, load)
         try:
-            return cls([replace(loaded, seconds=0.0) if there else loaded], adapter, tuned.base, threads)
+            held = replace(loaded, seconds=0.0) if there else loaded
+            return cls([held], adapter, tuned.base, threads, tuned.revision)
         except BaseException:
             shelf.clear()  # an adapter that was put on by half would show in the next one's answers
             raise
@@ -155,7 +156,7 @@ class HFBackend(Scores):
             try:
                 self._enter(request, rows, lines)
             except RequestError as error:
-                yield Answered(request, Failure(str(error)))
+                yield Answered(request, Failure.of(error))
         rows.add_bases({ids: len(known) for ids, known in self.scorer.supports.items()})
         for runner in self.runners:
             runner.openings.start(self.budget.held // (2 * len(self.runners)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sway.core.errors import RequestError
+from sway.core.errors import RequestError, TooLongError
 from sway.core.requests import After, Chat, Message, Prompt
 
 Ids = tuple[int, ...]
@@ -27,9 +27,9 @@ class Text:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
     def check_length(self, tokens: int) -> None:
-        """Raise `RequestError` if the model does not take so many tokens."""
+        """Raise `TooLongError` if the model does not take so many tokens."""
         if self.limit is not None and tokens > self.limit:
-            raise RequestError(f"it takes {tokens} tokens, and the model reads at most {self.limit}")
+            raise TooLongError(f"it takes {tokens} tokens, and the model reads at most {self.limit}")
 
     def _token(self, token: int) -> str:
         return str(self.tokenizer.decode([token], clean_up_tokenization_spaces=False))

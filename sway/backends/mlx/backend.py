@@ -43,9 +43,18 @@ _SAMPLE = "The quick brown fox jumps over the lazy dog."
 class MLXBackend:
     """Base, tuned, partial strengths and nulls of one adapter. Use `load` to make one."""
 
-    def __init__(self, model: Any, text: Text, ends: frozenset[int], adapter: Adapter, base_name: str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        text: Text,
+        ends: frozenset[int],
+        adapter: Adapter,
+        base_name: str,
+        revision: str | None = None,
+    ) -> None:
         """`model` has `logits(ids, view)`, `writer(view)`, `device` and `dtype`; `ends` are the ids that end a text."""
-        self.model, self.text, self.ends, self.adapter, self.base_name = model, text, ends, adapter, base_name
+        self.model, self.text, self.ends, self.adapter = model, text, ends, adapter
+        self.base_name, self.revision = base_name, revision
         self._supports: dict[tuple[int, ...], FloatArray] = {}
         self._stats = BackendStats(device=model.device, dtype=model.dtype)
 
@@ -72,13 +81,13 @@ class MLXBackend:
         limit = model.config.get("max_position_embeddings")
         ends = model.config.get("eos_token_id")
         known = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
-        made = cls(model, Text(tokenizer, limit), frozenset(known), adapter, tuned.base)
+        made = cls(model, Text(tokenizer, limit), frozenset(known), adapter, tuned.base, tuned.revision)
         made._stats = replace(made._stats, load_seconds=time.perf_counter() - start)
         return made
 
     def identity(self) -> Identity:
         """The base's name and the adapter's folder, with digests of their content."""
-        folder = base_folder(self.base_name)
+        folder = base_folder(self.base_name, self.revision)
         digest = content_digest(folder) if folder else ""
         return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
 
@@ -121,7 +130,7 @@ class MLXBackend:
             try:
                 found: Answer | Failure = self._answer(request)
             except RequestError as fault:
-                found = Failure(str(fault))
+                found = Failure.of(fault)
             seconds, s = time.perf_counter() - start, self._stats
             self._stats = replace(s, requests=s.requests + 1, seconds=s.seconds + seconds)
             yield Answered(request, found, Cost(seconds))

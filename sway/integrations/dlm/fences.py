@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sway.core.errors import SwayError
+import yaml
+
+from sway.core.errors import SwayError, to_install
 from sway.integrations.dlm.document import ADAPTER_NAME, DLM_ID, TEXT_KINDS, Document, Part
 
 LATEST_VERSION = 15
@@ -26,6 +28,25 @@ _NOTES = {
     "preference": re.compile(r'<!-- dlm-auto-harvest: source="[^"]*" -->|<!-- dlm-auto-mined:.* -->'),
 }
 """Lines at the head of a section by which tools say where it comes from; they are not its content."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML whose every value is what its tag says, or a fault with its line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            made = super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - PyYAML's constructors raise whatever a malformed value happens to cause
+            raise _malformed(node, "not a value of its tag's type") from None
+        if isinstance(made, int) and not -(2**63) <= made < 2**63:  # Python may refuse to print it
+            raise _malformed(node, "the number is too large")
+        return made
+
+
+def _malformed(node: yaml.Node, what: str) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
 
 
 @dataclass
@@ -124,15 +145,13 @@ def _media(kind: str, pairs: str, number: int, path: Path) -> _Open:
 
 def _front_matter(text: str, path: Path) -> tuple[str, str, tuple[str, ...]]:
     """The document's id, its base and the adapters that it declares."""
-    import yaml
-
     try:
-        matter = yaml.safe_load(text) if text.strip() else {}
+        matter = yaml.load(text, _Loader) if text.strip() else {}
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         problem = getattr(fault, "problem", None) or "unreadable"
         raise _fault(path, mark.line + 2 if mark else 2, f"the front matter is not valid YAML: {problem}") from None
-    except (ValueError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         raise _fault(path, 2, "the front matter cannot be read") from None
     if not isinstance(matter, dict):
         raise _fault(path, 2, "the front matter must be a mapping")
@@ -149,7 +168,7 @@ def _check_version(version: Any, path: Path) -> None:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise _fault(path, 2, "dlm_version must be a whole number from 1")
     if version > LATEST_VERSION:
-        mend = 'upgrade sway, or install the dlm tool: pip install "dlm-sway[dlm]"'
+        mend = f"upgrade sway, or install the dlm tool: {to_install('dlm')}"
         raise _fault(path, 2, f"dlm_version {version} is newer than the {LATEST_VERSION} that can be read", mend)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sway.core.errors import SwayError
+from sway.integrations.dlm import fences
 from sway.integrations.dlm.document import Document, Part
 
 
@@ -22,7 +23,8 @@ def parse(text: str, path: Path) -> Document:
     except DlmParseError as fault:
         where = f"{path}:{fault.line}" if fault.line else str(path)
         raise SwayError(" ".join(fault.message.split()), where=where, mend="mend the document") from None
-    except (ValueError, TypeError, RecursionError) as fault:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as fault:
+        fences.parse(text, path)  # PyYAML raised what a malformed value happened to cause; this tells its line
         raise SwayError(f"is not a document: {fault}", where=str(path), mend="mend the document") from None
     matter = parsed.frontmatter
     parts = (Part(s.type.value, s.content, s.start_line, s.adapter, s.section_id) for s in parsed.sections)

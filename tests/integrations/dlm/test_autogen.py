@@ -130,9 +130,11 @@ def test_what_cannot_be_made_into_a_spec_is_one_line(tmp_path, call, home, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "new.dlm").write_text(page("words\n"))
     (tmp_path / "bad.dlm").write_text(page("::instruction::\n### Q\nwhy?\n"))
+    (tmp_path / "tag.dlm").write_text(page("words\n").replace("dlm_id: ", "dlm_id: !!bool "))
     for name, said in [
         ("new.dlm", "nothing has been trained from this document (train it first: dlm train new.dlm)"),
         ("bad.dlm", "bad.dlm:9: the end of the section"),
+        ("tag.dlm", "tag.dlm:2: the front matter is not valid YAML: not a value of its tag's type"),
         ("none.dlm", "No such file"),
     ]:
         ran = call("autogen", name)

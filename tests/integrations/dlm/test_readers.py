@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sway.core.errors import SwayError
+from sway.core.errors import SwayError, to_install
 from sway.core.sections import QA, Preference
 from sway.integrations.dlm import fences, package
 from sway.integrations.dlm.bodies import preferences, questions
@@ -70,6 +70,31 @@ def trained(row):
     if "messages" in row:
         return QA(prompt=row["messages"][0]["content"], gold=row["messages"][1]["content"])
     return Preference(prompt=row["prompt"], chosen=row["chosen"], rejected=row["rejected"])
+
+
+@pytest.mark.parametrize("reader", [fences.parse, package.parse])
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("!!bool x", 4),
+        ('!!int ""', 4),
+        ("!!float -", 4),
+        ("!!float 1" + ":1" * 400, 4),
+        ("!!timestamp x", 4),
+        ("!!timestamp {=: 1}", 4),
+        ("!!binary é", 4),
+        ("!!set x", 4),
+        ("2001-99-99", 4),
+        ("0x" + "F" * 5000, 4),
+        ('"\\UFFFFFFFF"', 2),
+        ("9" * 5000, 4),
+    ],
+)
+def test_a_malformed_value_in_the_front_matter_is_one_line_with_its_place(reader, value, line):
+    with pytest.raises(SwayError) as caught:
+        reader(f"{MATTER}dlm_version: {value}\n---\n", PATH)
+    assert caught.value.where == f"doc.dlm:{line}"
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("reader", [fences.parse, package.parse])
@@ -143,3 +168,9 @@ def test_routing_is_that_of_the_tool():
     for name in ("tone", "facts"):
         ours = [s.id for s in sections_of(fences.parse(text, PATH), name)]
         assert ours == [s.section_id for s in plan.by_adapter[name]]
+
+
+def test_a_document_of_a_later_tool_says_how_to_install_one_that_reads_it():
+    with pytest.raises(SwayError) as caught:
+        fences.parse(MATTER + "dlm_version: 99\n---\n", PATH)
+    assert caught.value.mend.endswith(to_install("dlm"))
