@@ -43,8 +43,13 @@ def marginal(batched: Batched) -> Iterator[str]:
         yield f"One more {what}: {1000 * slope:.0f} ms, beside {1000 * start:.0f} ms for none (R squared {fit:.3f})."
 
 
-def rates(backend: Any, batches: Sequence[Batch], said: Mapping[Request[Any], Any], layers: int) -> list[str]:
-    """Tokens a second against the machine's products, and of writing by how many lines are written at once."""
+def rates(
+    backend: Any, batches: Sequence[Batch], said: Mapping[Request[Any], Any], layers: int, single: float
+) -> list[str]:
+    """Tokens a second against the machine's products, and of writing by how many lines are written at once.
+
+    `single` is what the suite takes one at a time, in CPU-seconds.
+    """
     scored = [b for b in batches if b.kind == "score"]
     cpu, tokens = sum(b.cpu_seconds for b in scored), sum(b.tokens for b in scored)
     inner = 2 * layers * (2 * HIDDEN * HIDDEN + 2 * HIDDEN * KV + 3 * HIDDEN * WIDE)
@@ -53,7 +58,8 @@ def rates(backend: Any, batches: Sequence[Batch], said: Mapping[Request[Any], An
     used = read * (inner + 2 * HIDDEN * WORDS)
     products = inner * sum(b.tokens for b in batches) + 2 * HIDDEN * WORDS * sum(map(_words, said.values()))
     told = [
-        f"The suite's products alone, at the rate of products of 256 rows: {products / peak:.1f} CPU-s.",
+        f"The suite's products alone, at the rate of products of 256 rows: {products / peak:.1f} CPU-s, so that no "
+        f"batching could make its ratio larger than {single * peak / products:.1f}.",
         f"Scoring in the suite: {tokens / cpu:.0f} tokens/s.",
         f"Prose, every token scored: {read:.0f} tokens/s, {used / 1e9:.0f} GFLOP/s of the {peak / 1e9:.0f} "
         f"that products of 256 rows reach right before: {used / peak:.0%} (the middle of five turns).",
@@ -127,10 +133,18 @@ def second_adapter(base: Path, adapter: Path, backend_of: Callable[[Path], Any])
 
 
 def start_up() -> Iterator[str]:
-    """CPU-seconds of commands that load no model."""
+    """CPU-seconds of commands that load no model, and of what must be imported before one is."""
     for command in ("--version", "--help"):
-        before = os.times()
-        subprocess.run([sys.executable, "-m", "sway", command], check=True, capture_output=True)
-        after = os.times()
-        spent = after.children_user + after.children_system - before.children_user - before.children_system
-        yield f"`sway {command}`: {spent:.2f} CPU-s."
+        yield f"`sway {command}`: {_spent('-m', 'sway', command):.2f} CPU-s."
+    torch_alone = _spent("-c", "import torch")
+    both = _spent("-c", "import torch; from transformers import AutoTokenizer, LlamaForCausalLM")
+    more = both - torch_alone
+    yield f"Before a model is loaded: {torch_alone:.1f} CPU-s for torch, {more:.1f} more for transformers."
+
+
+def _spent(*arguments: str) -> float:
+    """CPU-seconds of a Python of its own."""
+    before = os.times()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system

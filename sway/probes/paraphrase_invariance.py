@@ -4,9 +4,10 @@ The lift of an answer is its log-probability after a question under the tuned mo
 base, in nats a token, less the mean lift of control answers that were not trained on, where that is
 positive. It is measured after each case's own question (verbatim) and its paraphrases. The statistic is the
 mean verbatim lift. An answer's gain is its lift less that of the same answer after other cases' questions:
-what comes after any question was not learned as an answer. The generalization ratio is the share of the
-gains after the own questions that paraphrases bring, each of them none at least and all at most. It decides
-whatever the statistic: it has a lower bound where the `intent` is to generalize, an upper one to memorize.
+what comes after any question was not learned as an answer, so that the mean gain must reach 0.05 nats. The
+generalization ratio is the share of the gains that paraphrases bring, each of them none at least and all at
+most. It decides whatever the statistic: it has a lower bound where the `intent` is to generalize, an upper
+one to memorize.
 
 Tells you: whether what was learned carries over to other wordings, and which cases do not.
 
@@ -34,7 +35,7 @@ from sway.probes.wordings import Case, Lifts, wordings
 from sway.stats.ratios import Ratio, ratio_of_means
 from sway.stats.resampling import mean_interval
 
-LEAST_TIED = 0.01
+LEAST_TIED = 0.05
 """Nats a token that an answer must gain after its own question over others."""
 
 
