@@ -22,12 +22,13 @@ RUN python3 -m venv --symlinks /opt/sway
 WORKDIR /build
 COPY pyproject.toml constraints.txt ./
 COPY scripts/image_requirements.py scripts/
+# PyTorch's index has torch and not every version of what torch needs: the second install brings that, from PyPI.
 # Settings of pip and a bundle of certificates may be given as secrets: they leave no trace in a layer.
 RUN --mount=type=bind,from=wheels,target=/wheels \
     --mount=type=secret,id=pip,target=/etc/pip.conf \
     --mount=type=secret,id=certificates,target=/etc/ssl/certs/build.pem \
     python3 scripts/image_requirements.py --minilm "${MINILM}" > requirements.txt; \
-    /opt/sway/bin/python -m pip install --no-compile --find-links /wheels --constraint constraints.txt \
+    /opt/sway/bin/python -m pip install --no-compile --no-deps --find-links /wheels --constraint constraints.txt \
       ${TORCH_INDEX_URL:+--index-url "${TORCH_INDEX_URL}"} torch; \
     /opt/sway/bin/python -m pip install --no-compile --find-links /wheels --constraint constraints.txt \
       --requirement requirements.txt
@@ -56,6 +57,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="sway-gate" \
       org.opencontainers.image.description="Did this LoRA adapter change the model the way you meant, and is it safe to merge?" \
       org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.source="https://github.com/tenseleyFlow/sway" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/opt/sway/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \

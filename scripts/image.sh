@@ -82,9 +82,13 @@ base_image() { # prints the base to build on
 secrets() { # pip's settings and certificates of this machine, as build secrets
   local file="$WORK/pip.conf" bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
   { echo "[global]"; python3 -m pip config list 2>/dev/null | sed -nE "s/^(global|:env:)\.(index-url|trusted-host)='(.*)'$/\2 = \3/p"
-    echo "cert = /etc/ssl/certs/build.pem"; } >"$file"
-  [ -f "$bundle" ] && cp "$bundle" "$WORK/certificates.pem" || : >"$WORK/certificates.pem"
-  echo "--secret id=pip,src=$file --secret id=certificates,src=$WORK/certificates.pem"
+  } >"$file"
+  echo "--secret id=pip,src=$file"
+  # Without a bundle here, pip keeps its own: an empty one would refuse every server.
+  [ -s "$bundle" ] || return 0
+  cp "$bundle" "$WORK/certificates.pem"
+  echo "cert = /etc/ssl/certs/build.pem" >>"$file"
+  echo "--secret id=certificates,src=$WORK/certificates.pem"
 }
 
 wheels() { # an image of the wheels that pip finds in folders of this machine
@@ -111,12 +115,13 @@ run_tests() {
   SWAY_ENGINE=$ENGINE SWAY_IMAGE=$IMAGE "$1" -m pytest -q tests/container
 }
 
-check() { # build and test where that is possible; say so where it is not
+check() { # build and test where that is possible; elsewhere say so, which on GitHub is a failure
   if ENGINE=$(engine) && base_image >/dev/null; then
     trap 'rm -rf "$WORK"; stop_docker' EXIT
     build && run_tests "$1"
   else
     say "THE IMAGE WAS NOT BUILT AND NOT TESTED HERE."
+    [ -z "${GITHUB_ACTIONS:-}" ] || return 3
   fi
 }
 

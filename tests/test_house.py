@@ -101,6 +101,14 @@ def test_a_suite_that_reads_files_alone_loads_no_model_library(tmp_path, command
     assert not loaded & {"torch", "transformers", "peft", "tokenizers", "safetensors.torch", "scipy.stats"}
 
 
+def test_nothing_that_git_ignores_is_kept_in_it():
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    command = ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == ""
+    assert ".schemathesis/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 def test_every_module_of_the_package_is_reached_by_the_older_name():
     """A module that cannot be imported without an extra is no module of the core."""
     light = [".".join(p.relative_to(ROOT).with_suffix("").parts) for p in ROOT.glob("sway/core/*.py")]

@@ -35,6 +35,19 @@ def folder_at(name: str) -> Path | None:
         return None
 
 
+def sealed(folder: Path) -> Path | None:
+    """The first of a model's files that this user may not read, or None. safetensors writes for the owner alone."""
+    files = (path for path in sorted(folder.glob("*")) if path.name.endswith(_CONTENT))
+    effective = os.access in os.supports_effective_ids
+    return next((p for p in files if p.exists() and not os.access(p, os.R_OK, effective_ids=effective)), None)
+
+
+def unsealed() -> str:
+    """How a sealed file can be read."""
+    who = f"user {os.geteuid()}" if hasattr(os, "geteuid") else "this user"
+    return f'let {who} read it (chmod a+r), or run as its owner (docker run --user "$(id -u):$(id -g)")'
+
+
 def hub_cache() -> Path:
     """The folder in which huggingface_hub keeps repositories."""
     chosen = os.environ.get("HF_HUB_CACHE") or str(folders.hugging_face() / "hub")

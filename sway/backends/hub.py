@@ -58,9 +58,9 @@ def check_links(cache: Path) -> None:
     for folder, names, files in os.walk(cache):
         for path in (Path(folder, name) for name in (*names, *files)):
             if path.is_symlink() and (path.is_dir() or not path.resolve().is_relative_to(root)):
-                raise _poisoned(cache, f"{path.name} is a link out of it, or to a folder")
+                raise _poisoned(path, "it is a link out of the cache, or to a folder")
             if path.parent.name == "refs" and COMMIT.fullmatch(path.name):
-                raise _poisoned(cache, f"{path.name} stands for another commit")
+                raise _poisoned(path, "it is named like a commit and stands for another")
 
 
 def _fetch(model: str, revision: str, cache: Path, most_bytes: int) -> Fetched:
@@ -78,21 +78,25 @@ def _fetch(model: str, revision: str, cache: Path, most_bytes: int) -> Fetched:
     folder = Path(paths[0]).parents[names[0].count("/")]
     if folder.name != info.sha:
         raise PreflightError("changed while it was fetched", where=model, mend="run it again")
-    _check_files(folder, wanted, cache)
+    _check_files(folder, info.siblings or ())
     return Fetched(model, str(info.sha), len(wanted), size)
 
 
-def _check_files(folder: Path, wanted: Iterable[Any], cache: Path) -> None:
-    """Every file has the content that the hub told, whoever wrote it into the cache."""
-    for each in wanted:
-        path = folder / each.rfilename
-        expected = each.lfs.sha256 if each.lfs else each.blob_id
-        if _digest(path, sha256=bool(each.lfs)) != expected:
-            raise _poisoned(cache, f"{each.rfilename} is not what the hub has")
-    told = {each.rfilename for each in wanted}
-    strange = [path for path in folder.rglob("*") if path.is_file() and str(path.relative_to(folder)) not in told]
-    if strange:
-        raise _poisoned(cache, f"{strange[0].name} is none of the model's files")
+def _check_files(folder: Path, listed: Iterable[Any]) -> None:
+    """Every file has the content that the hub told, whoever wrote it into the cache, and whether it is wanted or not.
+
+    A cache that serves other tools too may hold more of the commit than is wanted here, such as its README.md.
+    """
+    told = {each.rfilename: each for each in listed}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name not in told:
+            raise _poisoned(path, f"{name} is none of the model's files")
+        lfs = told[name].lfs
+        expected = lfs.sha256 if lfs else told[name].blob_id
+        if _digest(path, sha256=bool(lfs)) != expected:
+            blob = path.resolve()  # one of the right name would only be linked to again
+            raise _poisoned(blob if blob.name == expected else path, f"{name} is not what the hub has")
 
 
 def _digest(path: Path, *, sha256: bool) -> str:
@@ -104,9 +108,9 @@ def _digest(path: Path, *, sha256: bool) -> str:
     return digest.hexdigest()
 
 
-def _poisoned(cache: Path, what: str) -> BackendError:
-    mend = "remove it and fetch again"
-    return BackendError(f"the model cache cannot be trusted: {what}", where=str(cache), mend=mend)
+def _poisoned(path: Path, what: str) -> BackendError:
+    mend = "remove this one file or link and fetch again"
+    return BackendError(f"the model cache cannot be trusted: {what}", where=str(path), mend=mend)
 
 
 def _explained(model: str, fault: Exception) -> BackendError | PreflightError:

@@ -25,12 +25,16 @@ class Answered:
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose answers these are. Digests are SHA-256 of the weights and settings; empty where unknown."""
+    """Whose answers these are. Digests are SHA-256 of the weights and settings; empty where unknown.
+
+    `day` is the date, where it is part of what the model is asked: answers of another day are to other prompts.
+    """
 
     base_id: str
     adapter_id: str
     base_digest: str = ""
     adapter_digest: str = ""
+    day: str = ""
 
 
 @runtime_checkable

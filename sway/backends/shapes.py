@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from sway.backends.adapter import Adapter, LowRank
 from sway.backends.base_folder import check_base_folder, read_settings
-from sway.backends.files import base_folder, folder_at, is_hub_id
+from sway.backends.files import base_folder, folder_at, is_hub_id, sealed, unsealed
 from sway.core.errors import AdapterError, BackendError
 
 Shape = tuple[int, ...]
@@ -25,10 +25,14 @@ _HEADS = ("lm_head", "embed_out", "output")
 
 @dataclass(frozen=True)
 class BaseShapes:
-    """The shapes of a base's stored tensors, by name; `tied` says that the output shares the input embedding."""
+    """The shapes of a base's stored tensors, by name; `tied` says that the output shares the input embedding.
+
+    `nested` says that the language model is a part of another, whose stored names are others than its modules'.
+    """
 
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     tied: bool = False
+    nested: bool = False
 
     def weight(self, module: str) -> Shape | None:
         """The shape of a module's weight. Checkpoints may leave out the first part of a path, or add one."""
@@ -64,6 +68,8 @@ def check_fit(adapter: Adapter, base: str, revision: str | None = None) -> None:
 
 def read_shapes(folder: Path) -> BaseShapes | None:
     """The shapes in a model folder; None where it has no safetensors file or its weights are packed."""
+    if kept := sealed(folder):
+        raise BackendError("may not be read", where=str(kept), mend=unsealed())
     settings = read_settings(folder)
     files = sorted(folder.glob("*.safetensors"))
     if not files or settings.get("quantization_config"):
@@ -76,7 +82,7 @@ def read_shapes(folder: Path) -> BaseShapes | None:
         except (SafetensorError, OSError) as error:
             what = f"is not a whole safetensors file: {error}"
             raise BackendError(what, where=str(path), mend="download the base model again") from None
-    return BaseShapes(found, tied=bool(settings.get("tie_word_embeddings", True)))
+    return BaseShapes(found, bool(settings.get("tie_word_embeddings", True)), "text_config" in settings)
 
 
 def _check_name(adapter: Adapter, base: str) -> None:
@@ -98,6 +104,8 @@ def _family(name: str) -> str:
 
 def _check_update(update: LowRank, base_shapes: BaseShapes, adapter: Adapter, base: str) -> None:
     found = base_shapes.weight(update.module)
+    if found is None and base_shapes.nested:
+        return  # the loaded model is asked again
     if found is None:
         # A tied output layer has no weight of its own on disk.
         if base_shapes.tied and update.module.rpartition(".")[2] in _HEADS:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
+from sway.backends.files import sealed, unsealed
 from sway.core.errors import AdapterError
 
 Array = NDArray[np.float32]
@@ -34,6 +35,8 @@ def read_tensors(folder: Path) -> tuple[dict[str, Array], memoryview]:
             raise AdapterError(what, where=str(folder), mend=f"convert it to {WEIGHTS_NAME} where you trust it")
         mend = "give the folder that peft's save_pretrained wrote"
         raise AdapterError(f"has no {WEIGHTS_NAME}", where=str(folder), mend=mend)
+    if kept := sealed(folder):
+        raise AdapterError("may not be read", where=str(kept), mend=unsealed())
     if path.stat().st_size > MAX_WEIGHTS_BYTES:
         raise AdapterError("is larger than 8 GiB", where=str(path), mend="is it an adapter, or a merged model?")
     try:

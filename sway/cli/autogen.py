@@ -15,7 +15,8 @@ import click
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def autogen(document: Path, output: Path, adapter: str | None, force: bool) -> None:
     """Write a spec that asks about DOCUMENT of the adapter that was trained from it."""
-    from sway.cli.output import check_new, write_atomically
+    from sway.backends.adapter_config import CONFIG_NAME
+    from sway.cli.output import check_new, check_target, write_atomically
     from sway.integrations.dlm.autogen import render, trained
     from sway.integrations.dlm.resolver import resolve_dlm
     from sway.suite.loader import spec_from_text
@@ -23,6 +24,7 @@ def autogen(document: Path, output: Path, adapter: str | None, force: bool) -> N
     check_new(output, force)
     handle = resolve_dlm(document, adapter)
     folder, version = output.parent.resolve(), trained(handle)
+    check_target(output, handle.path, version / CONFIG_NAME)
     text = render(
         handle,
         shown=str(document),

@@ -9,10 +9,12 @@ import click
 
 from sway.backends.files import folder_at, hub_cache
 from sway.backends.hub import COMMIT, fetch
+from sway.cli.inputs import texts
 from sway.cli.options import a_number
 from sway.core.errors import SpecError, SwayError
 from sway.core.text import printable
 from sway.suite.loader import load_spec
+from sway.suite.resolve import expand, looks_like_path
 from sway.suite.spec import LoadedSpec
 
 
@@ -92,10 +94,11 @@ def _places(spec: LoadedSpec) -> Iterator[tuple[str, Path]]:
             yield f"models.{side}.adapter", Path(model.adapter)
         if folder := folder_at(model.base):
             yield f"models.{side}.base", folder
-    if spec.spec.dlm_source:
-        yield "dlm_source", Path(spec.spec.dlm_source)
+    yield from texts(spec)
     for i, entry in enumerate(spec.spec.suite):
         for name in type(entry.params).model_fields:
             value = getattr(entry.params, name)
             if name.endswith("_path") and isinstance(value, (str, Path)):
                 yield f"suite[{i}].{name}", Path(value)
+            elif name == "embedding_model" and (looks_like_path(value) or folder_at(value)):
+                yield f"suite[{i}].{name}", expand(value) or Path(value)

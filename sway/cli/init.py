@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sway.core.errors import SwayError
+
+if TYPE_CHECKING:
+    from sway.core.sections import Section
 
 
 @click.command(short_help="Write a commented starter spec for an adapter.")
@@ -21,17 +25,15 @@ from sway.core.errors import SwayError
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def init(adapter: Path, output: Path, base: str | None, sections: Path | None, force: bool) -> None:
     """Write a spec for the adapter in the folder ADAPTER (default: this folder)."""
-    from sway.cli.output import check_new
+    from sway.cli.output import check_new, check_target, write_atomically
     from sway.suite.loader import spec_from_text
 
     check_new(output, force)
+    check_target(output, *_inputs(adapter, sections))
     starter = _Starter(adapter, output, base, sections)
     loaded = spec_from_text(render(starter), path=output)
-    text = render(starter, {s.kind.value for s in loaded.sections})
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as fault:
-        raise SwayError(f"cannot be written: {fault.strerror}", where=str(output)) from None
+    text = render(starter, loaded.sections)
+    write_atomically(output, text)
     click.echo(f"wrote {output}; next: sway run {output} --dry-run")
 
 
@@ -50,19 +52,30 @@ class _Starter:
         return _quoted(there if there.startswith(os.curdir) else f"./{there}")
 
 
+def _inputs(adapter: Path, sections: Path | None) -> Iterator[Path]:
+    """The files that the spec is made from."""
+    from sway.backends.adapter_config import CONFIG_NAME
+
+    yield _real(adapter) / CONFIG_NAME
+    if sections is not None:
+        yield _real(sections)
+
+
 def _real(path: Path) -> Path:
     """The path without `~` and links; as it is where they lead nowhere."""
     return Path(os.path.realpath(os.path.expanduser(path)))  # noqa: PTH111 - these raise for no path
 
 
-def render(starter: _Starter, kinds: Collection[str] = ()) -> str:
-    """The text of the spec. `kinds` are those of the sections: some probes ask about one kind alone.
+def render(starter: _Starter, sections: Collection[Section] = ()) -> str:
+    """The text of the spec. Some probes ask about one kind of `sections` alone, and leakage about long ones.
 
     Raises:
         SwayError: the adapter cannot be read, or names no base and none is given.
     """
+    from sway.core.sections import SectionKind
     from sway.core.templates import environment
     from sway.core.text import printable
+    from sway.integrations.dlm.recipes import LEAST_LEAK_CHARS
     from sway.probes.packs import check_prompts
     from sway.probes.undertraining import STATE_FILE
 
@@ -76,7 +89,9 @@ def render(starter: _Starter, kinds: Collection[str] = ()) -> str:
             base=_base(starter, folder),
             adapter=starter.relative(folder),
             sections=starter.relative(starter.sections) if starter.sections else None,
-            kinds=kinds,
+            kinds={s.kind.value for s in sections},
+            leakable=any(s.kind is SectionKind.PROSE and len(s.content.strip()) >= LEAST_LEAK_CHARS for s in sections),
+            least_leak_chars=LEAST_LEAK_CHARS,
             prompts=[_quoted(p) for p in check_prompts()],
             has_state=(folder / STATE_FILE).is_file(),
             has_log=_has_log(folder),

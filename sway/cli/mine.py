@@ -98,7 +98,7 @@ def _outliers(loaded: LoadedSpec, prompts: list[str], top: int, threads: int | N
     lines = [f"{m.score:.3g} nats, {z:+.1f} deviations: {m.prompt}" for m, z in zip(ranked[:top], above, strict=False)]
     entry = {"name": "mined_outliers", "kind": "delta_kl", "prompts": [m.prompt for m in ranked[:top]]}
     title = f"Prompts at which the adapter changes the model most, of {len(ranked)}"
-    return _page(title, lines, entry if ranked else None)
+    return _page(title, lines, entry)
 
 
 def _run(loaded: LoadedSpec, start: Any, threads: int | None) -> list[Mined]:

@@ -33,7 +33,7 @@ def pack(
     spec: Path, output: Path | None, include_golden: Path | None, include_null_cache: bool, max_size_mb: float
 ) -> None:
     """Pack SPEC, its document or sections, and what this machine knows of the nulls of its adapter."""
-    from sway.cli.output import check_new
+    from sway.cli.output import check_new, write_atomically
     from sway.core.text import printable
     from sway.pack import make
     from sway.pack.layout import SUFFIX, megabytes
@@ -43,7 +43,7 @@ def pack(
     check_new(output)
     limit = int(max_size_mb * 1024 * 1024)
     made = make.pack(load_spec(spec), golden=include_golden, nulls=include_null_cache, limit=limit)
-    make.write_new(output, made.content)
+    write_atomically(output, made.content)
     held = sorted(name for name in made.manifest.files if "/" not in name)
     click.echo(f"wrote {printable(str(output))} ({megabytes(len(made.content))})")
     click.echo(f"  in it: {', '.join(held)}, the nulls of {made.nulls} probes")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from sway.cli.options import a_number
+
 
 @click.command(short_help="Keep models loaded and answer over HTTP.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -31,10 +33,16 @@ import click
     type=click.FloatRange(0, 1024, min_open=True),
     default=8,
     show_default=True,
+    callback=a_number,
     help="Largest request.",
 )
 @click.option(
-    "--max-seconds", type=click.FloatRange(0, min_open=True), default=3600, show_default=True, help="Longest request."
+    "--max-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=3600,
+    show_default=True,
+    callback=a_number,
+    help="Longest request.",
 )
 def serve(
     host: str,

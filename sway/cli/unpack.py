@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ def unpack(pack: Path, output: Path, base: str | None, adapter: Path | None, max
     """Take PACK apart into a new folder. Nothing in it is run, and nothing is written unless all of it is in order."""
     from sway.pack import unpack as room
 
-    here = str(adapter.expanduser().absolute()) if adapter else None
+    # Path.expanduser raises where there is no such home.
+    here = str(Path(os.path.expanduser(adapter)).absolute()) if adapter else None  # noqa: PTH111
     limit = int(max_size_mb * 1024 * 1024)
     done = room.unpack(pack, output, limit=limit, base=_base(base), adapter=here)
     click.echo("\n".join(_told(done, base is not None, here)))
@@ -48,7 +50,7 @@ def _base(text: str | None) -> str | None:
 
 
 def _told(done: Unpacked, base_given: bool, adapter: str | None) -> list[str]:
-    from sway.backends.files import base_folder
+    from sway.backends.files import base_folder, folder_at
     from sway.core.text import printable
 
     manifest = done.manifest
@@ -56,7 +58,7 @@ def _told(done: Unpacked, base_given: bool, adapter: str | None) -> list[str]:
     if not base_given and base_folder(manifest.base) is None:
         lines.append(f"not here yet: base {printable(manifest.base)} (fetched from the hub, or give --base)")
     place = adapter or manifest.adapter
-    if place and not Path(place).is_dir():
+    if place and folder_at(place) is None:
         lines.append(f"not here yet: adapter {printable(place)} (put it there, or give --adapter)")
     elif place and manifest.adapter_digest and _digest(place) != manifest.adapter_digest:
         lines.append(f"note: the adapter in {printable(place)} is not the one that was packed")

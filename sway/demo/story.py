@@ -47,7 +47,11 @@ def prepare(folder: Path, advance: Advance) -> list[tuple[Case, Path]]:
     """
     try:
         made = _made(folder)
+        if not _whole(made):
+            require("hf", "torch", "transformers", "peft")
         folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / ADAPTERS_MADE).exists():  # first of all, so that a call that is interrupted can be made again
+            _mark(folder, made)
         if not (folder / "document.yaml").exists():
             shutil.copy(text.document(), folder / "document.yaml")
         _train(folder, made, advance)
@@ -70,11 +74,18 @@ def _made(folder: Path) -> dict[str, str]:
         return {}
 
 
+def _whole(made: dict[str, str]) -> bool:
+    return all(made.get(name) == digest() for name in ("base", *(case.name for case in CASES)))
+
+
+def _mark(folder: Path, made: dict[str, str]) -> None:
+    (folder / ADAPTERS_MADE).write_text(json.dumps(made), encoding="utf-8")
+
+
 def _train(folder: Path, made: dict[str, str], advance: Advance) -> None:
     """Make the base and the adapters that are not there yet, each marked when it is whole."""
-    if all(made.get(name) == digest() for name in ("base", *(case.name for case in CASES))):
+    if _whole(made):
         return
-    require("hf", "torch", "transformers", "peft")
     from sway.demo import training
 
     base, sections = folder / "base", text.read_sections(text.document())
@@ -97,7 +108,7 @@ def _train(folder: Path, made: dict[str, str], advance: Advance) -> None:
         if made.get(name) != digest():
             make()
             made[name] = digest()
-            (folder / ADAPTERS_MADE).write_text(json.dumps(made), encoding="utf-8")
+            _mark(folder, made)
 
 
 def digest() -> str:

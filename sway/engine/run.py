@@ -138,7 +138,7 @@ def _ask_all(
     """Ask every probe about the trained adapter and about each null, in the same batches: results and costs by name."""
     cache = NullCache(folders.null_statistics() if plan.nulls.cache else None)
     stats = backend.stats()
-    numerics = f"{__version__}:{stats.device}:{stats.dtype}"
+    numerics = f"{__version__}:{stats.device}:{stats.dtype}" + (f":{identity.day}" if identity.day else "")
     if not plan.one_base:
         identity = NOBODY  # its digests leave out the base that is held against, so nothing is kept under them
     calibrations = [

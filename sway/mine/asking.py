@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sway.backends.interface import Backend
-from sway.core.errors import SwayError
+from sway.core.errors import PreflightError, RequestError, SwayError
 from sway.core.requests import Answers, Request
 from sway.engine.ask import Store
 from sway.engine.progress import Progress
@@ -25,11 +25,26 @@ class Mined:
 Mining = Generator[Sequence[Request[Any]], Answers, list[Mined]]
 
 
+def nothing_measured(questions: Sequence[Request[Any]], found: Answers) -> PreflightError:
+    """The fault of a search none of whose `questions` could be answered in full: it found nothing out, not nothing."""
+    reason = next((why for question in questions if (why := _failure(question, found))), "no answer has a token")
+    mend = "mine a spec whose questions and answers the model can read"
+    return PreflightError(f"nothing could be measured: {reason}", where="mine", mend=mend)
+
+
+def _failure(question: Request[Any], found: Answers) -> str:
+    try:
+        found[question]
+    except RequestError as fault:
+        return str(fault)
+    return ""
+
+
 def run(mining: Mining, backend: Backend, progress: Progress) -> list[Mined]:
     """Answer every round of questions, and return what was found.
 
     Raises:
-        SwayError: the backend cannot answer such questions.
+        SwayError: the backend cannot answer such questions, or none of them.
     """
     store, number = Store(), 0
     try:

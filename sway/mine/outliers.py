@@ -8,7 +8,7 @@ from statistics import median
 from sway.core.errors import RequestError
 from sway.core.requests import Answers, NextToken
 from sway.core.views import BASE, TUNED
-from sway.mine.asking import Mined, Mining
+from sway.mine.asking import Mined, Mining, nothing_measured
 from sway.stats.divergence import jensen_shannon
 
 WORDS = 12
@@ -17,9 +17,16 @@ TO_DEVIATION = 1.4826
 
 
 def mine_outliers(prompts: Sequence[str], *, top: int, top_k: int) -> Mining:
-    """The `top` prompts by divergence of the next token, in nats, largest first."""
-    found = yield [NextToken(view, prompt, top_k) for prompt in prompts for view in (BASE, TUNED)]
+    """The `top` prompts by divergence of the next token, in nats, largest first.
+
+    Raises:
+        PreflightError: no prompt could be answered, so that nothing is known of any.
+    """
+    questions = [NextToken(view, prompt, top_k) for prompt in prompts for view in (BASE, TUNED)]
+    found = yield questions
     moved = [Mined(p, d) for p in prompts if (d := _divergence(p, top_k, found)) is not None]
+    if not moved:
+        raise nothing_measured(questions, found)
     return sorted(moved, key=lambda m: (-m.score, m.prompt))[:top]
 
 

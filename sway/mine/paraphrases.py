@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from sway.core.folders import MINILM
 from sway.core.requests import Answers, Chat, Embed, Request, SpanLogprob, SpanScore
 from sway.core.sections import QA
 from sway.core.views import BASE, TUNED
-from sway.mine.asking import Mined, Mining
+from sway.mine.asking import Mined, Mining, nothing_measured
 from sway.stats.diversity import farthest_first
 from sway.stats.rewrites import rewrites
 
@@ -29,6 +30,9 @@ def mine_paraphrases(
     """The `top` widest gaps over all cases, widest first; `of` is the case. Only wordings that lose something count.
 
     Where embeddings cannot be had (`by_meaning` false) the first wordings are kept.
+
+    Raises:
+        PreflightError: no wording of any case could be scored, so that nothing is known of any.
     """
     made = [rewrites(case.prompt, candidates, Random(f"{seed}\0{case.prompt}")) for case in cases]
     kept = min(candidates, KEPT_FOR_EACH_SHOWN * top)
@@ -38,8 +42,11 @@ def mine_paraphrases(
         made = [_unlike(group, found, kept, model) for group in texts]
     made = [wordings[:kept] for wordings in made]
     asked = [(i, w) for i, wordings in enumerate(made) for w in (cases[i].prompt, *wordings)]
-    found = yield [question for i, w in asked for question in _both(w, cases[i].gold)]
+    questions: list[Request[Any]] = [question for i, w in asked for question in _both(w, cases[i].gold)]
+    found = yield questions
     gaps = [gap for i, wordings in enumerate(made) for gap in _gaps(i, cases[i], wordings, found)]
+    if not gaps:
+        raise nothing_measured(questions, found)
     return sorted((g for g in gaps if g.score > 0), key=lambda g: (-g.score, g.prompt))[:top]
 
 

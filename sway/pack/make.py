@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,21 +95,3 @@ def _report(path: Path) -> bytes:
     if not isinstance(told, dict) or told.get("schema_version") != 1 or not isinstance(told.get("probes"), list):
         raise SwayError("is not a report of sway", where=str(path), mend="give a report of run --json")
     return content
-
-
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file that must not be there yet.
-
-    Raises:
-        SwayError: it is there, or cannot be written.
-    """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:
-        raise SwayError("there is a file already", where=str(path), mend="choose another with -o") from None
-    except OSError as fault:
-        raise SwayError(
-            f"cannot be written: {fault.strerror}", where=str(path), mend="choose another with -o"
-        ) from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)

@@ -20,6 +20,10 @@ from sway.pytest_plugin.marker import MarkerFault, Settings, read_marker
 
 GATE = "__gate__"
 MARKER = "sway(spec, threshold=0.0, weights=None): judge a LoRA adapter; one item a probe of the spec, and __gate__"
+MISPLACED = (
+    "nothing was judged: the sway marker counts for plain test functions and methods, "
+    "not for a unittest.TestCase, a staticmethod, a classmethod or anything else; write a function"
+)
 
 _SHARED = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
@@ -56,6 +60,14 @@ def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str
     inherited = collector.get_closest_marker("sway")
     marks = own or ([inherited] if inherited else [])
     return SuiteNode.from_parent(collector, name=name, function=obj, marks=marks) if marks else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no marked test pass on its own body: one that no suite stands for fails in its place."""
+    for at, item in enumerate(items):
+        if not isinstance(item, SuiteItem) and item.get_closest_marker("sway"):
+            items[at] = Unjudged.of(item)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -95,7 +107,8 @@ class SuiteNode(pytest.Collector):
         from sway.core.errors import SwayError
 
         try:
-            self.settings = read_marker(self.marks, self.function)
+            fixtures = [str(name) for mark in self.iter_markers("usefixtures") for name in mark.args]
+            self.settings = read_marker(self.marks, self.function, fixtures)
             return probe_names(self.spec)
         except (MarkerFault, SwayError) as fault:
             self.fault = str(fault)
@@ -114,7 +127,40 @@ class SuiteNode(pytest.Collector):
         return judge_once(self.spec, self.settings, self.only, Path(shared) if shared else None)
 
 
-class SuiteItem(pytest.Item):
+class ToldItem(pytest.Item):
+    """An item that fails in words of its own."""
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A verdict is told in its own words; only a fault of ours has a traceback."""
+        if isinstance(excinfo.value, SuiteFailure | SwayWarning):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class Unjudged(ToldItem):
+    """Stands for a marked test that the marker cannot judge, and fails."""
+
+    stood_for: pytest.Item
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> Unjudged:
+        """In the item's place, under its name and its marks, so that what skips it still does."""
+        assert item.parent is not None
+        node: Unjudged = cls.from_parent(item.parent, name=item.name, nodeid=item.nodeid)
+        node.own_markers, node.stood_for = item.own_markers, item
+        node.keywords.update({mark.name: mark for mark in item.own_markers})
+        return node
+
+    def runtest(self) -> None:
+        """Say where the marker may stand."""
+        raise SuiteFailure(MISPLACED)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Where the marked test stands."""
+        return self.stood_for.reportinfo()
+
+
+class SuiteItem(ToldItem):
     """One probe of a suite, or its gate."""
 
     @property
@@ -163,12 +209,6 @@ class SuiteItem(pytest.Item):
     def _warn(self, text: str) -> None:
         path, line, _ = self.reportinfo()
         warnings.warn_explicit(SwayWarning(text), None, filename=str(path), lineno=line + 1)
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """A verdict is told in its own words; only a fault of ours has a traceback."""
-        if isinstance(excinfo.value, SuiteFailure | SwayWarning):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Where the marked function stands."""

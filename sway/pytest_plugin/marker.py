@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,18 +31,20 @@ def _signature(spec: object, threshold: object = 0.0, weights: object = None) ->
     """The marker's arguments."""
 
 
-def read_marker(marks: list[pytest.Mark], function: Callable[..., object]) -> Settings:
-    """The settings of a marked function.
+def read_marker(marks: list[pytest.Mark], function: Callable[..., object], fixtures: Sequence[str]) -> Settings:
+    """The settings of a marked function; `fixtures` are those that `usefixtures` names for it.
 
     Raises:
-        MarkerFault: the arguments are not the marker's, there are two markers, or the function takes arguments,
-            which nothing would supply, since the suite runs in place of its body.
+        MarkerFault: the arguments are not the marker's, there are two markers, or the function takes arguments or
+            uses fixtures, which nothing would supply, since the suite runs in place of its body.
     """
     if len(marks) > 1:
         raise MarkerFault("two sway markers on one test; keep one")
     taken = [name for name in inspect.signature(function).parameters if name != "self"]
     if taken:
         raise MarkerFault(f"a test marked sway takes no arguments, and this one takes {', '.join(taken)}")
+    if fixtures:
+        raise MarkerFault(f"a test marked sway sets up no fixtures, and this one uses {', '.join(fixtures)}")
     try:
         given = inspect.signature(_signature).bind(*marks[0].args, **marks[0].kwargs)
     except TypeError as fault:

@@ -168,9 +168,9 @@ _MENDS = {401: "set SWAY_SERVE_KEY", 404: "check the URL", 503: "try again later
 def _parts(url: str) -> str:
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        scheme, host, _ = parts.scheme, parts.hostname, parts.port
     except ValueError:
-        host = None
-    if parts.scheme not in ("http", "https") or not host or not url.isprintable():
+        scheme, host = "", None
+    if scheme not in ("http", "https") or not host or not url.isprintable():
         raise SwayError(f"{url!r} is no http address", where="serve url", mend=f"write {DEFAULT_URL}")
     return host

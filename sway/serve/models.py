@@ -1,4 +1,7 @@
-"""The models that are loaded: at most so many, each for one job at a time, the least recently used one let go first."""
+"""The models that are loaded: at most so many, each for one job at a time, the least recently used one let go first.
+
+Those on other servers are never kept from job to job: no file here tells when they change.
+"""
 
 from __future__ import annotations
 
@@ -55,15 +58,16 @@ class Models:
         name = key(loaded)
         slot, old = self._claim(name, stamp(loaded), _title(loaded.spec.models.ft), job)
         fresh = slot.backend is None
+        keep = loaded.spec.models.ft.kind != "api"  # what a server has under a name may be another model by now
         try:
             _close(old)
             if slot.backend is None:
                 slot.backend = self._build(loaded, options)
                 self.counts["loads"] += 1
             slot.uses += 1
-            return Lent(slot.backend, job, lambda sound: self._give_back(name, slot, sound), fresh=fresh)
+            return Lent(slot.backend, job, lambda sound: self._give_back(name, slot, sound and keep), fresh=fresh)
         except BaseException:
-            self._give_back(name, slot, sound=False)
+            self._give_back(name, slot, keep=False)
             raise
 
     def names(self) -> list[dict[str, str | int | bool]]:
@@ -112,12 +116,12 @@ class Models:
         self.counts["evictions"] += 1
         return self._slots.pop(idle)
 
-    def _give_back(self, name: str, slot: _Slot, sound: bool) -> None:
+    def _give_back(self, name: str, slot: _Slot, keep: bool) -> None:
         """End a loan. A model that failed in its own code is let go: whatever state it is in is nobody's to trust."""
-        if not sound:
+        if not keep:
             _close(slot.backend)
         with self._changed:
-            if not sound:
+            if not keep:
                 self._slots.pop(name, None)
             slot.busy = False
             self._changed.notify_all()

@@ -46,13 +46,16 @@ class Policy:
         """Raise `Refused` if the spec, which has not been checked otherwise yet, names what it may not."""
         for key, text in _paths(spec):
             self._path(key, text, path.parent)
-        for key, model in _models(spec):
-            self._model(key, model, path.parent)
+        models = dict(_models(spec))
+        # The tuned model's kind decides how both are loaded, so that neither side's own kind says what becomes of it.
+        loaded = any(model.get("kind", "hf") in ("hf", "mlx") for model in models.values())
+        for key, model in models.items():
+            self._model(key, model, path.parent, loaded=loaded)
         for i, entry in enumerate(_entries(spec)):
             if isinstance(name := entry.get("embedding_model"), str):
                 self._base(f"suite[{i}].embedding_model", name, path.parent, embedder_folder(name))
 
-    def _model(self, key: str, model: Mapping[str, Any], folder: Path) -> None:
+    def _model(self, key: str, model: Mapping[str, Any], folder: Path, *, loaded: bool) -> None:
         for setting, asked in (("kind", model.get("kind") == "custom"), ("trust_remote_code", _is_on(model))):
             if asked and not self.code:
                 raise Refused(
@@ -67,14 +70,16 @@ class Policy:
         base, revision = model.get("base"), model.get("revision")
         if revision is not None and not (isinstance(revision, str) and _REVISION.fullmatch(revision)):
             raise Refused("is no name of a revision", where=f"{key}.revision", mend="give a branch, tag or commit")
-        if isinstance(base, str) and model.get("kind", "hf") in ("hf", "mlx"):
-            self._base(f"{key}.base", base, folder, base_folder(base, revision))
+        if isinstance(base, str) and (loaded or model.get("kind") != "api"):  # a server's names are its own
+            self._base(f"{key}.base", base, folder, base_folder(base, revision), loaded=loaded)
 
-    def _base(self, key: str, name: str, folder: Path, found: Path | None) -> None:
-        """A folder below the roots, or a model of the hub that is here (in `found`) or may be downloaded."""
+    def _base(self, key: str, name: str, folder: Path, found: Path | None, *, loaded: bool = True) -> None:
+        """A folder below the roots, or a name: one that is `loaded` is of the hub, and here (`found`) or may be had."""
         there = [p for p in _candidates(name, folder) if exists(p)]
         if looks_like_path(name) or there:
             self._inside(key, there or _candidates(name, folder))
+        elif not loaded:
+            return
         elif not _HUB_ID.fullmatch(name) or ".." in name:
             raise Refused("is neither a folder below the server's nor a model id", where=key)
         elif found is None and not self.download:

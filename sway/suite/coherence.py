@@ -13,7 +13,7 @@ from sway.suite.spec import Defaults, Entry, Models
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _ENTRY_POINT = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_SHARED = ("kind", "base", "revision")
+_SHARED = ("base", "revision")
 """What base and tuned model must have in common when one loaded model serves as both."""
 
 
@@ -29,12 +29,13 @@ def check_coherence(
         return
     _check_model(models.base, "base", problems)
     _check_model(models.ft, "ft", problems)
+    alike = _check_kinds(models, problems)
     if defaults is None or models.ft.kind == "api":
         return
     if defaults.differential:
         _check_one_load(models, problems)
         _check_adapter(models, suite, problems, registry)
-    elif _same(models) and not problems.covers(("models", "ft", "adapter")):
+    elif alike and _same(models) and not problems.covers(("models", "ft", "adapter")):
         problems.add("is the base model itself", ("models", "ft"), mend="name an adapter or another base")
 
 
@@ -50,6 +51,14 @@ def _check_model(model: ModelSpec, side: str, problems: Problems) -> None:
         problems.add(f"{model.endpoint!r} is no http address", (*at, "endpoint"))
     if model.kind == "api" and model.endpoint is None:
         problems.add("a model of kind api needs endpoint", at, mend="write endpoint: http://host:port")
+
+
+def _check_kinds(models: Models, problems: Problems) -> bool:
+    """One backend loads both models, whatever the base's own entry asks for."""
+    base, tuned = models.base.kind, models.ft.kind
+    if base != tuned:
+        problems.add(f"is {tuned!r} but models.base.kind is {base!r}", ("models", "ft", "kind"), mend="make them equal")
+    return base == tuned
 
 
 def _same(models: Models) -> bool:

@@ -233,6 +233,43 @@ def test_where_no_event_names_the_base_branch_the_workspace_is_no_place_for_a_ba
     assert not job.calls("gate")
 
 
+ELSEWHERE = [
+    ("push", "refs/heads/mine"),
+    ("push", "refs/tags/v1"),
+    ("push", ""),
+    ("workflow_dispatch", "refs/heads/mine"),
+]
+DEFAULT = [("push", "refs/heads/main"), ("workflow_dispatch", "refs/heads/main"), ("schedule", "refs/heads/main")]
+
+
+@pytest.mark.parametrize(("event", "ref"), ELSEWHERE)
+def test_a_branch_does_not_choose_its_own_baseline(job, event, ref):
+    job.event_name, job.event, job.environment = event, events.EVENTS[event](), {"GITHUB_REF": ref}
+    (job.workspace / "mine.json").write_text("{}")
+    outside = job.workspace.parent / "outside.json"
+    outside.symlink_to(job.workspace / "mine.json")
+    for asked in ("mine.json", str(outside)):
+        ran = job.run(baseline=asked)
+        assert ran.code == 2
+        assert "baseline" in ran.commands[0][1]
+        assert not job.calls("gate")
+    assert job.run(baseline="none").code == 0
+
+
+@pytest.mark.parametrize(("event", "ref"), DEFAULT)
+def test_the_default_branchs_own_file_is_a_baseline(job, event, ref):
+    job.event_name, job.event, job.environment = event, events.EVENTS[event](), {"GITHUB_REF": ref}
+    (job.workspace / "main.json").write_text('{"main": 1}')
+    assert job.run(baseline="main.json").code == 0
+    assert baseline(job) == {"sway.json": '{"main": 1}'}
+
+
+def test_where_the_default_branch_is_not_told_there_is_none(job):
+    job.event_name, job.event, job.environment = "push", {"ref": "refs/heads/"}, {"GITHUB_REF": "refs/heads/"}
+    (job.workspace / "mine.json").write_text("{}")
+    assert job.run(baseline="mine.json").code == 2
+
+
 def test_a_link_to_the_pull_requests_report_is_not_outside(job):
     job.event = events.pull_request(base=committed(job, "{}"))
     outside = job.workspace.parent / "outside.json"

@@ -13,8 +13,8 @@ from tests.action import events
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = "".join(path.read_text() for path in sorted(ROOT.glob("scripts/action*.sh")))
 ACTIONS = {name: yaml.safe_load((ROOT / name).read_text()) for name in ("action.yml", "comment/action.yml")}
-ELSEWHERE = {"github-token", "hub-token", "upload-artifact"}
-"""Inputs that no setting is made of: two tokens that only their steps have, and one that is a step's condition."""
+ELSEWHERE = {"github-token", "hub-token"}
+"""Inputs that no setting is made of: two tokens that only their steps have."""
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,37 @@ def test_one_action_has_one_commit():
     assert not {name: found for name, found in named.items() if len(found) > 1}
 
 
-def test_examples_use_this_release():
-    for path in ROOT.glob("examples/github/**/*.yml"):
-        for reference in uses(path.read_text()):
-            assert "tenseleyFlow" not in reference or reference.endswith(f"@v{__version__}")
+COPIED = [
+    path
+    for kind in ("*.md", "*.yml", ".pre-commit-hooks.yaml", "comment/*.yml", "docs/**/*.md", "examples/**/*")
+    for path in sorted(ROOT.glob(kind))
+    if path.is_file() and path.name != "CHANGELOG.md"
+]
+RELEASE = re.compile(r"(?:sway-gate:|sway(?:/comment)?@|\brev: *)v(?P<version>\d[\w.-]*)")
+
+
+@pytest.mark.parametrize("path", COPIED, ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_users_copy_names_this_release(path):
+    assert {found["version"] for found in RELEASE.finditer(path.read_text())} <= {__version__}
+
+
+def test_the_list_of_what_names_the_release_is_whole():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text().partition("## A new version")[2].partition("\n## ")[0]
+    listed = re.findall(r"`([\w./-]+)`", contributing)
+    naming = [str(path.relative_to(ROOT)) for path in COPIED if RELEASE.search(path.read_text())]
+    assert len(naming) >= 12
+    assert [name for name in naming if not any(name == place or name.startswith(f"{place}/") for place in listed)] == []
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/github/**/*.yml")), ids=lambda p: p.name)
+def test_an_example_that_asks_for_mains_reports_has_main_write_them(path):
+    workflow = yaml.safe_load(path.read_text())
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("tenseleyFlow/sway@"):
+                asks = step["with"].get("baseline", "auto") == "auto"
+                assert ("actions" in job["permissions"]) == asks
+                assert not asks or workflow[True]["push"] == {"branches": ["main"]}
 
 
 def images(path: Path) -> list[str]:

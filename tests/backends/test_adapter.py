@@ -3,6 +3,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -243,6 +244,24 @@ def test_broken_folders_are_one_line_each(tmp_path):
         with pytest.raises(AdapterError) as error:
             read_adapter(folder)
         assert expected in one_line(error), folder.name
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="files have no owners here")
+def test_a_file_for_its_owner_alone_is_told_as_one():
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        weights = write(Path(root) / "adapter") / "adapter_model.safetensors"
+        weights.chmod(0o600 if os.geteuid() == 0 else 0)
+        before = os.geteuid()
+        try:
+            if before == 0:
+                os.seteuid(65534)
+            with pytest.raises(AdapterError) as error:
+                read_adapter(weights.parent)
+        finally:
+            os.seteuid(before)
+    assert "may not be read" in one_line(error)
+    assert "--user" in one_line(error)
 
 
 def unreadable_files(root):

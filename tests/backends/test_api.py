@@ -164,6 +164,18 @@ def test_a_busy_server_is_asked_again_as_it_wishes(serve, monkeypatch: pytest.Mo
     api.close()
 
 
+def test_a_failure_is_not_kept(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    served, url = serve()
+    api = connect(url)
+    served.trouble += [(503, {})] * 6
+    [failure] = ask(api, NextToken(BASE, "The river"))
+    assert isinstance(failure, Failure)
+    [answer] = ask(api, NextToken(BASE, "The river"))
+    assert len(answer.ids)
+    api.close()
+
+
 def test_many_questions_are_each_answered_once_and_lists_asked_for_once(serve) -> None:
     served, url = serve()
     api = connect(url)

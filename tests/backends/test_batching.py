@@ -4,9 +4,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sway.backends.hf.intake import Pieces, blocks
+from sway.backends.hf.runner import Runner
 from sway.core.requests import (
     Chat,
     Failure,
@@ -17,7 +20,7 @@ from sway.core.requests import (
     SpanLogprob,
 )
 from sway.core.views import BASE, TUNED, NullDraw, NullFamily, View
-from tests.backends.conftest import ALL_LINEAR, SENTENCES, ask, open_backend
+from tests.backends.conftest import ALL_LINEAR, SENTENCES, ask, open_backend, save_tokenizer, sharpen
 
 WORDS = " ".join(SENTENCES).split()
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=30).map(" ".join)
@@ -191,3 +194,51 @@ def test_stats_count_what_was_spent(llama, lora):
     assert stats.dtype == "float32"
     assert stats.seconds > 0
     assert stats.load_seconds > 0
+
+
+def test_a_text_amid_which_memory_runs_out_is_written_again_from_its_start(llama, lora, monkeypatch):
+    """Where the keys and values of a batch outgrow memory, its lines have begun already."""
+    asked = [Generation(TUNED, p, 12, temperature=t) for p in SENTENCES[:2] for t in (0.0, 1.0)]
+    for packs in (True, False):
+        backend = open_backend(llama, lora)
+        backend.runners[0].packs = packs
+        whole = ask(backend, *asked)
+        hidden, passes = Runner.hidden, []
+
+        def cramped(runner, *given, passes=passes, hidden=hidden, **more):
+            passes.append(0)
+            if len(passes) == 5:
+                raise torch.OutOfMemoryError("out of memory")
+            return hidden(runner, *given, **more)
+
+        monkeypatch.setattr(Runner, "hidden", cramped)
+        again = ask(backend, *asked)
+        monkeypatch.setattr(Runner, "hidden", hidden)
+        assert len(passes) > 12
+        assert all(same(a, b) for a, b in zip(whole, again, strict=True))
+
+
+def test_lines_that_end_leave_a_model_without_keys_and_values_too(tmp_path, make_adapter):
+    """Layers of state spaces and convolutions keep other things of a line than keys and values."""
+    from transformers import AutoModelForCausalLM, Lfm2Config
+
+    torch.manual_seed(0)
+    settings = {"num_attention_heads": 4, "num_key_value_heads": 2, "block_auto_adjust_ff_dim": False}
+    config = Lfm2Config(
+        vocab_size=300, hidden_size=32, intermediate_size=64, num_hidden_layers=3, max_position_embeddings=512,
+        bos_token_id=0, eos_token_id=1, pad_token_id=1, layer_types=["conv", "full_attention", "conv"], **settings,
+    )  # fmt: skip
+    sharpen(AutoModelForCausalLM.from_config(config)).save_pretrained(tmp_path / "base")
+    save_tokenizer(tmp_path / "base")
+    backend = open_backend(tmp_path / "base", make_adapter(tmp_path / "base", target_modules=["q_proj", "v_proj"]))
+    asked = [Generation(TUNED, f"The river {i}", 20 if i < 3 else 2) for i in range(40)]
+    together = ask(backend, *asked)
+    assert [a.tokens for a in together][:4] == [20, 20, 20, 2]
+    assert all(ask(backend, q)[0].text == a.text for q, a in zip(asked[:3], together, strict=False))
+
+
+def test_a_prompt_of_very_many_blocks_has_its_places():
+    ids = tuple(range(64)) * 1000
+    piece = Pieces(lambda _: False).add(BASE, ids, blocks(ids))
+    assert piece.places() == list(range(len(ids)))
+    assert (piece.start, piece.stop) == (len(ids) - 64, len(ids))

@@ -8,17 +8,18 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file as save_numpy
 from safetensors.torch import load_file, save_file
 
 from sway.backends import build
-from sway.backends.hf.load import physical_cores, set_threads
+from sway.backends.hf.load import physical_cores, set_threads, token_limit
 from sway.backends.interface import Backend
 from sway.core.errors import AdapterError, BackendError, MissingExtraError, PreflightError, SwayError
 from sway.core.model import ModelSpec
 from sway.core.requests import Failure, NextToken, RollingLogprob
 from sway.core.results import Determinism
 from sway.core.views import BASE, TUNED
-from tests.backends.conftest import ask, make_llama, open_backend
+from tests.backends.conftest import ask, make_llama, open_backend, save_tokenizer
 
 
 def refused(kind, base, adapter=None, spec=None, **options):
@@ -296,3 +297,52 @@ def test_threads_are_set_stated_or_the_cores(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert set_threads(None) == physical_cores() >= 1
     torch.set_num_threads(before)
+
+
+def test_a_module_of_several_inputs_that_was_saved_whole_is_refused(llama, make_adapter):
+    adapter = make_adapter(llama, target_modules=["up_proj"], modules_to_save=["self_attn"])
+    spec = ModelSpec(base=str(llama))
+    with pytest.raises(SwayError, match="self_attn takes more than one input"):
+        build(spec, spec.model_copy(update={"adapter": str(adapter)}), threads=2).preflight()
+
+
+@pytest.mark.parametrize("key", ["rope_parameters", "rope_scaling"])
+def test_where_one_long_text_would_change_all_beside_it_texts_are_short(key):
+    rope = {"rope_type": "longrope", "original_max_position_embeddings": 4096}
+    config = type("Config", (), {"max_position_embeddings": 131072, key: rope})()
+    assert token_limit(config) == 4096
+    config = type("Config", (), {"max_position_embeddings": 131072, key: {**rope, "rope_type": "yarn"}})()
+    assert token_limit(config) == 131072
+
+
+def test_a_language_model_within_another_is_asked_for_its_modules_once_it_is_loaded(tmp_path):
+    """Its modules' names are others than those of its stored tensors."""
+    from transformers import AutoModelForCausalLM, Gemma3Config, Gemma3ForConditionalGeneration
+
+    text = {"vocab_size": 300, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 8}
+    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 256}
+    config = Gemma3Config(
+        text_config={**text, **heads}, vision_config={**vision, "image_size": 28, "patch_size": 14},
+        boi_token_index=290, eoi_token_index=291, image_token_index=292, mm_tokens_per_image=4,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    base = tmp_path / "base"
+    Gemma3ForConditionalGeneration(config).save_pretrained(base)
+    save_tokenizer(base)
+    names = [n for n, _ in AutoModelForCausalLM.from_pretrained(base).named_modules() if n.endswith("self_attn.q_proj")]
+    language = [n for n in names if "language" in n or "vision" not in n]
+
+    def adapter(folder, module):
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 2}))
+        rng = np.random.default_rng(0)
+        shapes = {"A": (2, 32), "B": (32, 2)}
+        weights = {f"base_model.model.{module}.lora_{k}.weight": rng.normal(size=s) for k, s in shapes.items()}
+        save_numpy({k: v.astype("f4") for k, v in weights.items()}, folder / "adapter_model.safetensors")
+        return folder
+
+    assert ask(open_backend(base, adapter(tmp_path / "ad", language[0])), NextToken(TUNED, "The river", 4))[0].ids.size
+    assert "does not have" in refused(
+        AdapterError, base, adapter(tmp_path / "other", "model.layers.9.self_attn.q_proj")
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import warnings
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from sway.backends.files import content_digest
 from sway.backends.mlx.backend import MLXBackend
 from sway.backends.mlx.convert import CONFIG, WEIGHTS, converted
 from sway.core import folders
-from sway.core.errors import AdapterError, MissingExtraError
+from sway.core.errors import AdapterError, BackendError, MissingExtraError
 from sway.core.model import ModelSpec
 from sway.core.requests import Chat, Embed, Failure, Generation, NextToken, RollingLogprob, SpanLogprob
 from sway.core.views import BASE, TUNED, NullDraw, View
@@ -210,6 +212,69 @@ def test_it_is_known_by_the_revision_of_its_base(
     spec = ModelSpec(kind="mlx", base="org/model", revision="pinned")
     own = MLXBackend.load(spec, spec.model_copy(update={"adapter": str(lora)}), differential=True)
     assert own.identity().base_digest == content_digest(repo / "snapshots" / "pinned")
+
+
+MLX_LM = """
+import json, runpy
+def load_model(folder):
+    named = json.loads((folder / "config.json").read_text()).get("model_file")
+    if named is not None:
+        runpy.run_path(str(folder / named))
+    raise ValueError("no model here")
+"""
+"""What matters of the versions of mlx-lm that run a model's own file without asking."""
+
+
+@pytest.fixture
+def mlx_lm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Such an mlx-lm, for want of or in place of the real one."""
+    for name, text in {"mlx/core.py": "", "mlx_lm/__init__.py": "", "mlx_lm/utils.py": MLX_LM}.items():
+        path = tmp_path / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "site" / "mlx" / "__init__.py").touch()
+    real = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] in ("mlx", "mlx_lm")}
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] in ("mlx", "mlx_lm")]:
+        del sys.modules[name]
+    sys.modules.update(real)
+
+
+@pytest.mark.usefixtures("mlx_lm")
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_in_the_bases_folder_runs_only_where_it_is_trusted(
+    llama: Path, lora: Path, tmp_path: Path, trusted: bool
+) -> None:
+    base, ran = tmp_path / "base", tmp_path / "ran"
+    shutil.copytree(llama, base)
+    settings = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**settings, "model_file": "own.py"}))
+    (base / "own.py").write_text(f"open({str(ran)!r}, 'w').close()")
+    spec = ModelSpec(kind="mlx", base=str(base), trust_remote_code=trusted)
+    with pytest.raises(BackendError) as told:
+        build(spec, spec.model_copy(update={"adapter": str(lora)}))
+    assert ran.exists() == trusted
+    assert ("model_file" in str(told.value)) != trusted
+    assert ("set trust_remote_code: true" in str(told.value)) != trusted
+    assert "\n" not in str(told.value)
+
+
+def test_code_of_a_tokenizer_is_refused_without_asking_anybody(
+    llama: Path, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, ran = tmp_path / "base", tmp_path / "ran"
+    shutil.copytree(llama, base)
+    settings = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}
+    (base / "tokenizer_config.json").write_text(json.dumps(settings))
+    (base / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Own"}}))
+    (base / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\nclass Own: ...\n")
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    monkeypatch.setattr("sway.backends.mlx.model.Model", lambda *_: Peft(llama, lora))
+    spec = ModelSpec(kind="mlx", base=str(base))
+    with pytest.raises(BackendError, match="set trust_remote_code: true"):
+        MLXBackend.load(spec, spec.model_copy(update={"adapter": str(lora)}), differential=True)
+    assert not ran.exists()
 
 
 @pytest.mark.skipif(

@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import (
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
 
+from sway.backends.hf.batch import batches
 from sway.backends.hf.budget import Budget
 from sway.backends.hf.check import steady
+from sway.backends.hf.generate import Line
 from sway.backends.hf.intake import BLOCK
 from sway.backends.hf.openings import Openings
 from sway.backends.hf.runner import even
@@ -212,6 +221,23 @@ def test_memory_that_ran_out_makes_what_follows_smaller():
 
     assert budget.run(run, [1, 2, 3, 4, 5, 6], lambda _: []) == [2, 3, 4, 5, 6, 7]
     assert (budget.tokens, budget.held) == (512, 1024)
+
+
+def test_lines_are_counted_with_all_that_they_may_come_to_hold():
+    lines = [Line(Generation(TUNED, "x", 100), (1,) * 20) for _ in range(40)]
+    found = list(batches(lines, lambda line: line.request.view, lambda: 2000))
+    assert [len(batch) for batch in found] == [15, 15, 10]
+
+
+def test_keys_and_values_are_counted_by_the_width_of_a_head():
+    def held(**settings):
+        config = LlamaConfig(
+            vocab_size=64, hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, **settings
+        )
+        return Budget.of(LlamaForCausalLM(config), torch.device("cpu"), 300 << 20).held
+
+    assert held() == held(head_dim=12)
+    assert held(head_dim=1 << 13) < held()
 
 
 def test_other_faults_are_told():

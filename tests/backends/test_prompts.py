@@ -1,6 +1,7 @@
 """How prompts become tokens: chat templates, tools, and text that stands before a prompt."""
 
 import json
+from datetime import date
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,6 +32,15 @@ def text_of(llama):
         return text.decode(list(text.prompt(prompt)))
 
     return written
+
+
+def test_a_template_that_tells_the_date_is_known_as_one(llama):
+    tokenizer = AutoTokenizer.from_pretrained(llama)
+    days = []
+    for template in (TURNS, '{{ strftime_now("%d %b %Y") }}' + TURNS, None):
+        tokenizer.chat_template = template
+        days.append(Text(tokenizer, 256).day)
+    assert days == ["", date.today().isoformat(), ""]  # noqa: DTZ011  # templates tell the local date
 
 
 def test_a_template_that_takes_tools_is_given_them(text_of):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.backends.hub_server import COMMIT, Hub, serving
+from tests.backends.hub_server import COMMIT, Hub, git_name, serving
 
 FILES = {
     "config.json": b'{"model_type": "llama"}',
@@ -146,7 +146,40 @@ def test_a_cache_that_was_tampered_with_is_refused(call, hub, write, cache, pois
     ran = call("fetch", write(), "--cache", cache)
     assert ran.code == 2
     assert "cannot be trusted" in ran.err
-    assert str(cache) in ran.err
+    named = Path(ran.err.removeprefix("error: ").partition(": ")[0])
+    assert named.is_relative_to(cache)
+    assert named.is_symlink() or named.is_file()
+    named.unlink()
+    assert call("fetch", write(), "--cache", cache).code == 0
+    assert (snapshot(cache) / "model.safetensors").read_bytes() == FILES["model.safetensors"]
+
+
+def keep(cache: Path, name: str, data: bytes) -> Path:
+    """Have a file in the cache as another tool's download leaves it."""
+    blob, pointer = cache / "models--org--model" / "blobs" / git_name(data), snapshot(cache) / name
+    blob.write_bytes(data)
+    pointer.parent.mkdir(exist_ok=True)
+    pointer.symlink_to(blob)
+    return pointer
+
+
+def test_what_else_the_hub_lists_of_the_commit_may_be_in_the_cache(call, hub, write, cache):
+    hub.files["README.md"] = b"# A model"
+    assert call("fetch", write(), "--cache", cache).code == 0
+    for name in ("README.md", "pytorch_model.bin", "original/params.json"):
+        keep(cache, name, hub.files[name])
+    ran = call("fetch", write(), "--cache", cache)
+    assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["README.md", "pytorch_model.bin", "modeling.py", "other.py", "sub/model.safetensors"])
+def test_what_is_not_as_the_hub_lists_it_is_refused_by_name(call, hub, write, cache, name):
+    hub.files["README.md"] = b"# A model"
+    assert call("fetch", write(), "--cache", cache).code == 0
+    pointer = keep(cache, name, b"other bytes")
+    ran = call("fetch", write(), "--cache", cache)
+    assert ran.code == 2
+    assert f"error: {pointer}: the model cache cannot be trusted: {name} is" in ran.err
 
 
 def test_other_bytes_than_the_hub_tells_of_are_refused(call, hub, write, cache):
@@ -210,6 +243,33 @@ def test_within_a_folder_nothing_leads_out_and_no_code_comes_in(call, hub, write
     assert ran.code == 2
     assert told in ran.err
     assert hub.asked == []
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("key", ["sections", "controls", "embedding_model"])
+def test_nor_do_texts_and_sentence_models_lead_out(call, hub, write, cache, tmp_path, monkeypatch, key, link):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside, outside / "model"):
+        folder.mkdir(parents=True)
+    (outside / "text.md").write_text("# Text\n\nWords.\n")
+    (tmp_path / "runs").rename(inside / "runs")
+    spec = write().rename(inside / "sway.yaml")
+    target = outside / ("model" if key == "embedding_model" else "text.md")
+    if link:
+        (inside / target.name).symlink_to(target)
+    named = target.name if link else f"../outside/{target.name}"
+    data = yaml.safe_load(spec.read_text())
+    if key == "embedding_model":
+        data["suite"] = [{"name": "c", "kind": "cluster_kl", "prompts": ["x"] * 20, key: named}]
+    else:
+        data[key] = named
+    spec.write_text(yaml.safe_dump(data))
+    monkeypatch.chdir(inside)
+    ran = call("fetch", spec, "--cache", cache, "--within", inside)
+    assert ran.code == 2
+    assert f"{key} leads out of" in ran.err
+    assert hub.asked == []
+    assert call("fetch", spec, "--cache", cache, "--within", tmp_path).code == 0
 
 
 def test_an_adapter_that_is_a_link_out_is_refused(call, hub, write, cache, tmp_path):

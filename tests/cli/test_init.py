@@ -37,7 +37,7 @@ def test_paths_are_relative_to_the_spec_wherever_it_is(call, adapter, tmp_path, 
     (tmp_path / "ci").mkdir()
     (tmp_path / "base").mkdir()
     text = tmp_path / "text.md"
-    text.write_text("# One\nSome text.\n")
+    text.write_text("# One\n" + "Some text. " * 20)
     monkeypatch.chdir(tmp_path)
     args = ("-o", "ci/s.yaml", "--base", "base", "--sections", "text.md")
     assert call("init", "runs/adapter", *args)[0] == 0
@@ -53,7 +53,8 @@ def test_paths_are_relative_to_the_spec_wherever_it_is(call, adapter, tmp_path, 
     ("section", "expected"),
     [
         ({"kind": "preference", "preferences": [{"prompt": "a", "chosen": "b", "rejected": "c"}]}, "preference_flip"),
-        ({"kind": "prose", "content": "Some text."}, "leakage"),
+        ({"kind": "prose", "content": "Some text. " * 20}, "leakage"),
+        ({"kind": "prose", "content": "Some text." + " " * 200}, None),
         ({"kind": "instruction", "probes": [{"prompt": "a", "gold": "b"}]}, None),
     ],
 )
@@ -62,6 +63,36 @@ def test_probes_of_one_kind_of_text_are_there_only_with_such_text(call, adapter,
     assert call("init", adapter, "-o", spec, "--sections", tmp_path / "text.json")[0] == 0
     assert {"preference_flip", "leakage"} & set(kinds(spec)) == ({expected} if expected else set())
     assert "section_internalization" in kinds(spec)
+
+
+def test_text_that_is_too_short_for_leakage_leaves_it_out_and_says_why(call, adapter, spec, tmp_path):
+    (tmp_path / "text.md").write_text("# One\nShort.\n")
+    assert call("init", adapter, "-o", spec, "--sections", tmp_path / "text.md")[0] == 0
+    assert "left out: no prose section has 160 characters" in spec.read_text()
+    entries = yaml.safe_load(uncommented(spec.read_text()))["suite"]
+    assert "leakage" in {entry["kind"] for entry in entries}
+
+
+@pytest.mark.parametrize("name", ["text.md", "runs/adapter/adapter_config.json", "link.md"])
+def test_what_the_spec_is_made_from_is_never_replaced(call, adapter, tmp_path, name):
+    text = tmp_path / "text.md"
+    text.write_text("# One\nIrreplaceable.\n")
+    (tmp_path / "link.md").symlink_to(text)
+    before = (tmp_path / name).read_bytes()
+    code, _, err = call("init", adapter, "-o", tmp_path / name, "--sections", text, "--force")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "would replace what it is made from" in err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_a_disk_that_is_full_leaves_the_old_spec(call, adapter, spec, full_disk):
+    spec.write_text("mine")
+    with full_disk():
+        code, _, err = call("init", adapter, "-o", spec, "--force")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "cannot be written" in err
+    assert spec.read_text() == "mine"
+    assert sorted(p.name for p in spec.parent.iterdir()) == ["runs", "sway.yaml"]
 
 
 def uncommented(text: str) -> str:

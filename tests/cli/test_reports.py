@@ -125,7 +125,7 @@ def test_no_report_replaces_what_it_is_made_from(call, named, command, option, t
     link.symlink_to(target)
     code, out, err = call(command, named.name, "--baseline", "main.json", f"{option}={link}")
     assert (code, out) == (2, "")
-    assert err == "error: link.out: the report would replace what it is made from (choose another path)\n"
+    assert err == "error: link.out: it would replace what it is made from (choose another path)\n"
     assert {name: Path(name).read_bytes() for name in INPUTS} == before
 
 

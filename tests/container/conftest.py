@@ -36,6 +36,8 @@ def contained(engine: list[str], image: str) -> Run:
     def run(folder: Path, *arguments: str, writable: bool = False, user: str = "4242:4242", **options: str):
         mount = f"{folder}:/src:{'rw' if writable else 'ro'}"
         strict = ["--network", "none", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--user", user]
+        if os.getuid() and "podman" in engine[0]:
+            strict += ["--userns", "keep-id"]  # without root, a user is another number inside
         command = [*engine, "run", "--rm", *strict, "-v", mount, "-w", "/src"]
         for name, value in options.items():
             command += ["--env", f"{name}={value}"]
@@ -46,9 +48,13 @@ def contained(engine: list[str], image: str) -> Run:
 
 @pytest.fixture
 def project(zoo, tmp_path: Path) -> Callable[..., Path]:
-    """A repository with a base, an adapter and a spec that names both by paths within it."""
+    """A repository with a base, an adapter and a spec that names both by paths within it.
 
-    def make(name: str, suite: list[dict[str, object]], **spec: object) -> Path:
+    Everybody may read it, so that any user of a container can; with `as_written`, files keep the modes that they were
+    written with.
+    """
+
+    def make(name: str, suite: list[dict[str, object]], *, as_written: bool = False, **spec: object) -> Path:
         folder = tmp_path / name
         shutil.copytree(zoo.base, folder / "base")
         shutil.copytree(zoo.adapter(name), folder / "adapter")
@@ -56,7 +62,7 @@ def project(zoo, tmp_path: Path) -> Callable[..., Path]:
         models = {"base": {"base": "base"}, "ft": {"base": "base", "adapter": "adapter"}}
         written = {"version": 1, "models": models, "sections": "text.yaml", "suite": suite, **spec}
         (folder / "sway.yaml").write_text(yaml.safe_dump(written, sort_keys=False))
-        for path in (folder.parent, folder, *folder.rglob("*")):
+        for path in () if as_written else (folder.parent, folder, *folder.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
         return folder
 

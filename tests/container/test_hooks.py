@@ -18,9 +18,11 @@ from tests.zoo.zoo import suite
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
 FIRES = ["sway.yaml", "sway.yml", "models/sway.yaml", "guide.dlm", "docs/a b.dlm", "adapter/adapter_config.json",
-         "adapter-v2/adapter_model.safetensors", "runs/adapter_7/adapter_config.json"]  # fmt: skip
+         "adapter-v2/adapter_model.safetensors", "runs/adapter_7/adapter_config.json", "adapter_model.safetensors",
+         "support/adapter_config.json", "models/lora/v2/adapter_model.safetensors"]  # fmt: skip
 QUIET = ["README.md", "notsway.yaml", "sway.yaml.bak", "mysway.yml", "dlm", "x.dlmx", "adapter/README.md",
-         "other/adapter_config.json", "adapter/adapter_config.json.orig", "adapter/a/adapter_config.json"]  # fmt: skip
+         "adapter/adapter_config.json.orig", "my_adapter_config.json", "base/model.safetensors", "base/config.json",
+         "adapter/adapter_model.bin"]  # fmt: skip
 
 
 @pytest.mark.parametrize("hook", HOOKS)
@@ -28,6 +30,17 @@ def test_a_hook_fires_on_what_a_gate_depends_on_and_on_nothing_else(hook):
     pattern = re.compile(HOOKS[hook]["files"])
     assert [path for path in FIRES if not pattern.search(path)] == []
     assert [path for path in QUIET if pattern.search(path)] == []
+
+
+def test_the_pattern_that_is_shown_for_other_names_covers_them_and_the_adapters_files():
+    page = (ROOT / "examples/precommit/README.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (hook,) = yaml.safe_load(shown)
+    assert hook["id"] in HOOKS
+    pattern = re.compile(hook["files"])
+    wanted = [hook["args"][0], "text/manual.md", "support/adapter_config.json", "adapter/adapter_model.safetensors"]
+    assert [path for path in wanted if not pattern.search(path)] == []
+    assert not pattern.search("README.md")
 
 
 @pytest.mark.parametrize("hook", HOOKS)

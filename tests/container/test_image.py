@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from sway import __version__
 from tests.zoo.zoo import suite
 
 EMBEDS = {
@@ -32,13 +34,24 @@ def test_a_broken_spec_is_one_line_and_exit_code_2(contained, project):
     assert "Traceback" not in ran.stderr
 
 
-def test_reports_belong_to_the_caller(contained, project):
-    folder = project("noise", suite()[:2])
-    os.chown(folder, 4243, 4243)
-    ran = contained(folder, "gate", "sway.yaml", "--json", "report.json", writable=True, user="4243:4243")
-    assert ran.returncode == 1, ran.stderr
-    assert (folder / "report.json").stat().st_uid == 4243
+def owner_of(folder: Path) -> tuple[int, int]:
+    """Whoever runs the tests; root, who may read everything, gives the files to somebody else first."""
+    owner = (os.getuid(), os.getgid()) if os.getuid() else (4243, 4243)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, *owner)
+    return owner
+
+
+def test_what_only_its_owner_may_read_is_gated_and_reports_belong_to_the_caller(contained, project):
+    folder = project("noise", suite()[:2], as_written=True)
+    weights = folder / "adapter" / "adapter_model.safetensors"
+    assert weights.stat().st_mode & 0o077 == 0, "safetensors writes files that only their owner may read"
+    user, group = owner_of(folder)
+    ran = contained(folder, "gate", "sway.yaml", "--json", "report.json", writable=True, user=f"{user}:{group}")
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert (folder / "report.json").stat().st_uid == user
     assert json.loads((folder / "report.json").read_text())["gate"]["verdict"] == "fail"
+    assert contained(folder, "gate", "sway.yaml").returncode == 2  # anybody else
 
 
 def test_the_sentence_model_is_inside(contained, project):
@@ -52,7 +65,8 @@ def test_the_image_says_what_it_is_and_is_no_root(engine, image):
     told = json.loads(subprocess.run([*engine, "inspect", image], capture_output=True, check=True).stdout)[0]
     labels = told["Config"]["Labels"]
     assert labels["org.opencontainers.image.licenses"] == "MIT"
-    assert labels["org.opencontainers.image.version"] not in ("", "unknown")
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["org.opencontainers.image.source"] == "https://github.com/tenseleyFlow/sway"
     assert told["Config"]["User"].split(":")[0] not in ("", "0", "root")
     assert told["Size"] < 1.1e9
 

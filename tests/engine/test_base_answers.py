@@ -54,6 +54,11 @@ def of_base(backend: Backend) -> int:
     return sum(q.view.is_base for q in backend.asked)
 
 
+def test_an_answer_of_another_day_is_to_another_prompt_where_prompts_tell_it(tmp_path: Path) -> None:
+    asked = [of_base(run(tmp_path, replace(who, day=day))[1]) for who, day in ((WHO, "1"), (OTHER, "1"), (OTHER, "2"))]
+    assert asked[1] < asked[0] == asked[2]
+
+
 def test_the_next_adapter_pays_its_own_views_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, paid = run(tmp_path, WHO)
     second, spared = run(tmp_path, OTHER)

@@ -71,7 +71,14 @@ def test_an_adapter_that_loses_nothing_yields_nothing():
 
 def test_wordings_that_cannot_be_scored_are_passed_over():
     assert all("brief" not in m.prompt for m in paraphrases(Backend(lost=["brief", "friend"], fails=["brief"])))
-    assert paraphrases(Backend(lost=["brief"], fails=[c.prompt for c in CASES])) == []
+    assert {m.of for m in paraphrases(Backend(lost=["brief", "friend"], fails=["main road"]))} == {1}
+
+
+def test_where_nothing_could_be_asked_nothing_is_said_of_the_adapter():
+    with pytest.raises(SwayError, match="nothing could be measured: too long"):
+        paraphrases(Backend(lost=["brief"], fails=["main road", "keeps it", ""]))
+    with pytest.raises(SwayError, match="nothing could be measured: too long"):
+        run(mine_outliers(["one", "two"], top=3, top_k=8), Backend(fails=["one", "two"]), Silent())
 
 
 def test_the_wordings_asked_about_are_those_most_unlike():
@@ -126,6 +133,21 @@ def test_what_is_printed_can_be_pasted_into_the_suite(spec, call, options):
     pasted = spec_from_text(f"{yaml.safe_dump(data)}suite:\n{ran.out}", path=spec)
     (entry,) = pasted.spec.suite
     assert entry.name.startswith("mined_")
+
+
+@pytest.mark.parametrize("mode", ["paraphrase", "outliers"])
+def test_questions_that_are_all_too_long_for_the_model_are_no_verdict(spec, call, zoo, tmp_path, mode):
+    long = "Who keeps the road? " * 2000
+    cases = [{"prompt": long, "gold": "Tam does.", "paraphrases": ["Tell me."]}]
+    suite = [{"name": "a", "kind": "paraphrase_invariance", "cases": cases}]
+    suite += [{"name": "b", "kind": "delta_kl", "prompts": [long]}]
+    base = {"kind": "hf", "base": str(zoo.base)}
+    models = {"base": base, "ft": {**base, "adapter": str(zoo.adapter("healthy"))}}
+    spec.write_text(yaml.safe_dump({"version": 1, "models": models, "suite": suite}))
+    ran = call("mine", spec, "--mode", mode, "--n-candidates", 3, "-o", tmp_path / "found.yaml", "--threads", 1)
+    assert (ran.code, ran.out) == (3, ""), ran
+    assert "nothing could be measured: " in ran.err
+    assert not (tmp_path / "found.yaml").exists()
 
 
 def test_another_seed_makes_other_wordings_and_a_file_is_never_replaced(spec, call, tmp_path):

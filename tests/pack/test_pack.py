@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sway.pack.archive import read
+from sway.pack.archive import read, to_bytes
+from sway.pack.layout import MANIFEST
 from sway.suite.loader import load_spec
 from tests.integrations.dlm.conftest import page
 
@@ -102,6 +103,17 @@ def test_what_unpack_says_of_models_that_are_not_here(project, folder, call):
     assert models["ft"] == {"kind": "hf", "base": "org/model", "adapter": str(folder / "other")}
 
 
+def test_a_name_of_an_adapter_that_no_folder_can_have_is_not_here(project, folder, call):
+    long = "x" * 300
+    assert call("pack", "work/sway.yaml", "-o", "made").code == 0
+    manifest, files = read(folder / "made", 10**8)
+    files[MANIFEST] = manifest.model_copy(update={"adapter": f"/{long}"}).model_dump_json().encode()
+    (folder / "sway.swaypack.tar.gz").write_bytes(to_bytes(files))
+    for number, options in enumerate([(), ("--adapter", long), ("--adapter", "~nobody-of-that-name")]):
+        ran = call("unpack", "sway.swaypack.tar.gz", "-o", f"out{number}", *options)
+        assert (ran.code, "not here yet: adapter" in ran.out) == (0, True), ran
+
+
 def test_a_document_comes_along(folder, zoo, call):
     (folder / "doc.dlm").write_text(page("One fact.\n"))
     (folder / "several.dlm").write_text(page("::prose#a::\nOne fact.\n", more="training: {adapters: {a: {}, b: {}}}\n"))
@@ -145,6 +157,17 @@ def test_what_cannot_be_packed_is_one_line(project, folder, call):
         assert said in ran.err
     assert (folder / "taken").read_text() == "mine"
     assert sorted(p.name for p in folder.iterdir()) == ["no.json", "taken", "work"]
+
+
+def test_a_disk_that_is_full_leaves_no_pack_and_the_next_try_succeeds(project, folder, call, full_disk):
+    with full_disk():
+        ran = call("pack", "work/sway.yaml")
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1), ran
+    assert "cannot be written" in ran.err
+    assert [p.name for p in folder.iterdir()] == ["work"]
+    assert call("pack", "work/sway.yaml").code == 0
+    again = call("pack", "work/sway.yaml")
+    assert (again.code, "choose another with -o" in again.err, "--force" in again.err) == (2, True, False)
 
 
 def test_nulls_stay_home_where_asked(project, folder, call, monkeypatch):

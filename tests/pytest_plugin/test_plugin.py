@@ -195,6 +195,61 @@ def test_a_test_that_wants_arguments_is_told_that_nothing_supplies_them(project)
     ran.stdout.fnmatch_lines(["a test marked sway takes no arguments, and this one takes tmp_path"])
 
 
+UNJUDGED = """
+import unittest
+import pytest
+
+class TestPlain:
+    @pytest.mark.sway(spec="missing.yaml")
+    @staticmethod
+    def test_static():
+        pass
+
+    @pytest.mark.sway(spec="missing.yaml")
+    @classmethod
+    def test_class(cls):
+        pass
+
+class TestMethod(unittest.TestCase):
+    @pytest.mark.sway(spec="missing.yaml")
+    def test_case(self):
+        pass
+
+@pytest.mark.sway(spec="missing.yaml")
+class TestWhole(unittest.TestCase):
+    def test_case(self):
+        pass
+
+    @pytest.mark.skip(reason="no GPU")
+    def test_skipped(self):
+        pass
+
+class TestOther(unittest.TestCase):
+    def test_case(self):
+        pass
+"""
+
+
+def test_a_marked_test_that_no_suite_stands_for_fails(project) -> None:
+    project.makepyfile(test_it=UNJUDGED)
+    ran = run(project, "-v")
+    ran.assert_outcomes(passed=1, failed=4, skipped=1)
+    for name in ("TestPlain::test_static", "TestPlain::test_class", "TestMethod::test_case", "TestWhole::test_case"):
+        ran.stdout.fnmatch_lines([f"test_it.py::{name} FAILED*"])
+    ran.stdout.fnmatch_lines(["nothing was judged: the sway marker counts for plain test functions*"])
+    assert "Traceback" not in ran.stdout.str()
+    run(project, "-k", "TestMethod").assert_outcomes(failed=1, deselected=5)
+
+
+def test_a_test_that_uses_fixtures_is_told_that_none_is_set_up(project) -> None:
+    write(project, HOLDS)
+    text = "import pytest\n@pytest.fixture\ndef train(): print('trained')\n@pytest.mark.usefixtures('train')\n"
+    project.makepyfile(test_it=text + MARKED.format("")[14:])
+    ran = run(project)
+    ran.assert_outcomes(failed=1)
+    ran.stdout.fnmatch_lines(["a test marked sway sets up no fixtures, and this one uses train"])
+
+
 def test_a_marker_on_a_class_or_module_counts(project) -> None:
     write(project, HOLDS)
     text = (

@@ -73,7 +73,7 @@ def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> No
         client.run(spec())
 
 
-@pytest.mark.parametrize("url", ["here", "ftp://host", "http://", "http://host:99999", "http://host\n"])
+@pytest.mark.parametrize("url", ["here", "ftp://host", "http://", "http://host:99999", "http://host\n", "http://[::1"])
 def test_an_address_that_is_none_is_told(url: str) -> None:
     with pytest.raises(SwayError, match="is no http address"):
         ServeClient(url)

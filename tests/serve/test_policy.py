@@ -64,6 +64,27 @@ def test_nor_does_the_spec_path(root: Path, path: str) -> None:
         Policy((root,)).place(path)
 
 
+@pytest.mark.parametrize("kind", ["dummy", "api", "custom", "mlx", "hf", None, [], "no such"])
+@pytest.mark.parametrize(("side", "other"), [("base", "ft"), ("ft", "base")])
+@pytest.mark.parametrize("base", ["../secret", "link", "org/model"])
+def test_a_base_that_the_other_kind_would_load_is_held_to_the_roots(
+    root: Path, side: str, other: str, kind: Any, base: str
+) -> None:
+    models = {side: {"kind": kind, "base": base}, other: {"kind": "hf", "base": "./base", "adapter": "adapter"}}
+    policy = Policy((root,), code=True)
+    with pytest.raises(Refused) as told:
+        policy.check({"version": 1, "models": models, "defaults": {"differential": False}}, policy.place(None))
+    assert f"models.{side}.base" in str(told.value)
+
+
+def test_a_base_that_nothing_loads_is_a_mere_name_but_no_way_to_look_around(root: Path) -> None:
+    policy = Policy((root,), code=True, endpoints=(ENDPOINT,))
+    check(policy, kind="dummy", base="anything")
+    check(policy, kind="custom", base="org/model")
+    check(policy, kind="api", endpoint=ENDPOINT, base="/srv/model")
+    assert "leads out of the folders" in refused(policy, kind="dummy", base="../secret")
+
+
 @pytest.mark.parametrize("path", ["adapter", "./adapter", "adapter/../adapter"])
 def test_paths_below_a_root_are_fine(root: Path, path: str) -> None:
     check(Policy((root,)), adapter=path)

@@ -108,6 +108,9 @@ def test_what_cannot_be_asked_of_a_server_is_one_line(call, tmp_path: Path, args
         (["--allow-endpoint", "here"], "'here' is no address"),
         (["--root", "/nonexistent"], "does not exist"),
         (["--max-loaded-models", "0"], "not in the range"),
+        (["--max-request-mb", "nan"], "nan is not a number"),
+        (["--max-seconds", "nan"], "nan is not a number"),
+        (["--max-seconds", "inf"], "inf is not a number"),
     ],
 )
 def test_a_server_that_must_not_start_says_why(call, monkeypatch, args: list[str], said: str) -> None:

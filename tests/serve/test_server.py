@@ -30,6 +30,7 @@ from sway.suite.loader import load_spec, spec_from_data
 from tests.cli.test_verdicts import timeless
 from tests.serve.conftest import Start
 from tests.serve.fakes import HOLDS, PROMPTS, Park, spec
+from tests.servers import running
 
 SLOW = {"name": "slow", "kind": "delta_kl", "prompts": [f"{p} {i}" for p in PROMPTS for i in range(30)]}
 
@@ -87,6 +88,66 @@ def test_every_fault_of_a_spec_is_told(start: Start) -> None:
     assert told.value.status == 403
     assert client.run(spec())["gate"]["verdict"] == "pass"
     assert client.stats()["failed"] == 2
+
+
+def test_a_base_of_another_kind_is_no_way_out_of_the_root(start: Start, tmp_path: Path) -> None:
+    park, root = Park(), tmp_path / "root"
+    for name in ("root/base", "root/ad", "outside"):
+        (tmp_path / name).mkdir(parents=True)
+    client = start(build=park, policy=Policy((root,)))
+    tuned = {"kind": "hf", "base": "./base", "adapter": "ad"}
+    for base, status in ((str(tmp_path / "outside"), 403), ("org/model", 403), ("./base", 400)):
+        models = {"base": {"kind": "dummy", "base": base}, "ft": tuned}
+        with pytest.raises(ServeError) as told:
+            client.run({**spec(differential=False), "models": models})
+        assert told.value.status == status
+    assert "models.ft.kind: is 'hf' but models.base.kind is 'dummy'" in str(told.value)
+    assert park.loaded == []
+
+
+class Remote:
+    """A completions server whose tuned model may be trained anew, and which may be in trouble."""
+
+    def __init__(self) -> None:
+        self.tuned, self.status = {"a": -2.0, "b": -0.2}, 200
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer whatever is asked."""
+        if scope["type"] != "http":
+            return
+        body = json.loads((await receive())["body"])
+        lists = {"a": -0.2, "b": -2.0} if body["model"] == "base" else self.tuned
+        scores = {"tokens": ["a"], "token_logprobs": [lists["a"]], "top_logprobs": [lists]}
+        answer = {"choices": [{"text": "a", "logprobs": scores}]}
+        failing = self.status if body["prompt"] in PROMPTS else 200
+        await send({"type": "http.response.start", "status": failing, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+
+def test_a_model_on_another_server_is_asked_anew_by_every_request(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    remote = Remote()
+    with running(remote) as url:
+        client = start(policy=Policy((Path.cwd(),), endpoints=(url,)))
+        alone = {"name": "nulls", "kind": "null_adapter", "enabled": False}
+        models = {side: {"kind": "api", "base": side, "endpoint": url} for side in ("base", "ft")}
+        asked = {"version": 1, "models": models, "suite": [alone, {**HOLDS, "prompts": PROMPTS[:3]}]}
+
+        def changed() -> dict[str, Any]:
+            return {p["name"]: p for p in client.run(asked)["probes"]}["changed"]
+
+        remote.status = 503
+        assert changed()["verdict"] == "error"
+        remote.status = 200
+        before = changed()
+        remote.tuned = {"a": -0.2, "b": -2.0}
+        after = changed()
+        assert before["verdict"] == "pass"
+        assert before["raw"] > 0.1
+        assert after["raw"] == pytest.approx(0)
+        assert client.health()["models"] == []
 
 
 def test_a_fault_of_the_server_is_one_line_and_not_its_end(start: Start, caplog: pytest.LogCaptureFixture) -> None:

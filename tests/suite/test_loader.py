@@ -157,7 +157,17 @@ def test_a_custom_model_needs_an_entry_point_and_an_api_model_an_address(faults)
     assert [line.split(" (")[0] for line in lines] == [
         "sway.yaml:2: models.base: a model of kind custom needs entry_point",
         "sway.yaml:2: models.ft: a model of kind api needs endpoint",
+        "sway.yaml:2: models.ft.kind: is 'api' but models.base.kind is 'custom'",
     ]
+
+
+@pytest.mark.parametrize("differential", ["true", "false"])
+@pytest.mark.parametrize("ft", ["{base: n, adapter: adapter}", "{base: n, kind: api, endpoint: 'http://h'}"])
+def test_both_models_are_of_one_kind_however_they_are_loaded(faults, ft, differential):
+    text = f"models:\n  base: {{base: m, kind: dummy}}\n  ft: {ft}\ndefaults: {{differential: {differential}}}\n"
+    (line,) = [line for line in faults(V + text + SUITE) if "kind" in line]
+    kind = "api" if "api" in ft else "hf"
+    assert line == f"sway.yaml:4: models.ft.kind: is '{kind}' but models.base.kind is 'dummy' (make them equal)"
 
 
 def test_a_base_that_looks_like_a_path_must_exist(faults):

@@ -186,6 +186,8 @@ class ApiBackend:
             try:
                 known.set_result(listed(side.server.complete(model=side.model, prompt=prompt, **size)))
             except Exception as fault:  # noqa: BLE001 - whoever waits for the same answer is told the same
+                with self._lock:
+                    del side.known[key]  # whoever comes later has it asked again
                 known.set_exception(fault)
         return known.result()
 

@@ -124,7 +124,7 @@ class HFBackend(Scores):
         """The base's name and the adapter's folder, with digests of their content."""
         folder = base_folder(self.base_name, self.revision)
         digest = content_digest(folder) if folder else ""
-        return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
+        return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest, self.text.day)
 
     def refusal(self, request: Request[Any]) -> str | None:
         """A reason for nulls of an adapter that has none, for unknown kinds, and for generation where it is unsafe."""

@@ -12,11 +12,16 @@ MAX_ROWS = 128
 
 
 class Sized(Protocol):
-    """Anything with a padded width."""
+    """Anything with a padded width, and as much room as it may come to take."""
 
     @property
     def width(self) -> int:
         """The padded length in tokens."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """The padded length at the end, in tokens."""
         ...
 
 
@@ -29,9 +34,9 @@ def batches(items: Sequence[S], view_of: Callable[[S], View], tokens: Callable[[
     A batch has at most `MAX_ROWS` rows and about `tokens()` tokens, and at least one row.
     """
     ordered = sorted(items, key=lambda item: (item.width, view_of(item).key))
-    for width, same in groupby(ordered, key=lambda item: item.width):
+    for _, same in groupby(ordered, key=lambda item: item.width):
         found = list(same)
-        rows = max(1, min(MAX_ROWS, tokens() // width))
+        rows = max(1, min(MAX_ROWS, tokens() // max(item.room for item in found)))
         yield from _cut(found, rows, view_of)
 
 

@@ -82,8 +82,9 @@ def _a_token(model: Any) -> tuple[int, int]:
     layers = _setting(config, ("num_hidden_layers", "n_layer", "num_layers"), 32)
     heads = _setting(config, ("num_attention_heads", "n_head"), 1)
     kept = _setting(config, ("num_key_value_heads",), heads)
+    head = _setting(config, ("head_dim",), math.ceil(hidden / heads))
     pass_bytes = 4 * (16 * hidden + 4 * wide)
-    return pass_bytes, max(1, math.ceil(2 * layers * hidden * kept / heads * size))
+    return pass_bytes, max(1, 2 * layers * kept * head * size)
 
 
 def _setting(config: Any, names: Sequence[str], otherwise: int) -> int:

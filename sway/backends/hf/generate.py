@@ -46,6 +46,16 @@ class Line:
         """Whether no further token is wanted."""
         return self.finished or bool(self.failure) or len(self.written) >= self.request.max_new_tokens
 
+    @property
+    def room(self) -> int:
+        """How many tokens it may come to hold, padding included."""
+        return self.width + self.request.max_new_tokens
+
+    def begin(self) -> None:
+        """Forget what was written: where memory runs out amid a text, it is written again from its start."""
+        self.written.clear()
+        self.finished, self.failure, self._stream = False, "", None
+
     def take(self, token: int, ends: frozenset[int]) -> None:
         """Append a token."""
         self.written.append(token)
@@ -124,6 +134,8 @@ class Writer:
     @torch.inference_mode()
     def run(self, lines: Sequence[Line]) -> list[tuple[Request[Any], Answer | Failure]]:
         """Continue `lines`, neighbors sharing views; unless packed, their padded prompts are of one width."""
+        for line in lines:
+            line.begin()
         state = self.start(self.runner, lines)
         while state.lines:
             self._choose(state.lines, state.step(self.runner))
@@ -207,7 +219,7 @@ class State:
             return
         filling = [self.ids.shape[0] - 1] * (max(len(going) + 1, MIN_ROWS) - len(going))
         chosen = torch.tensor([*going, *filling], device=runner.device)
-        self.cache.batch_select_indices(chosen)
+        self.cache.reorder_cache(chosen)  # the one way to choose rows that every kind of layer has
         self.ids, self.mask = self.ids[chosen], self.mask[chosen]
         self.lines = [self.lines[i] for i in going]
         self.groups = runner.groups([line.request.view for line in self.lines])

@@ -47,6 +47,11 @@ class Row:
         return bucket(len(self.ids))
 
     @property
+    def room(self) -> int:
+        """The same: nothing is added to it."""
+        return self.width
+
+    @property
     def read_from(self) -> int:
         """The first position that is asked for."""
         return min((ask.positions.start for ask in self.asks), default=0)
@@ -138,11 +143,11 @@ class Piece:
     ids: Ids
     at: int
     before: Piece | None = None
+    start: int = field(init=False)
+    """The position in the sequence of the first of the tokens."""
 
-    @property
-    def start(self) -> int:
-        """The position in the sequence of the first of the tokens."""
-        return self.before.stop if self.before else 0
+    def __post_init__(self) -> None:
+        self.start = self.before.stop if self.before else 0
 
     @property
     def stop(self) -> int:
@@ -155,7 +160,12 @@ class Piece:
 
     def line(self) -> list[Piece]:
         """The pieces of the sequence from its first one to this."""
-        return [*(self.before.line() if self.before else ()), self]
+        found: list[Piece] = []
+        piece: Piece | None = self
+        while piece:
+            found.append(piece)
+            piece = piece.before
+        return found[::-1]
 
     def places(self) -> list[int]:
         """Where in the long row each token of the sequence stands, up to this piece's last."""

@@ -166,7 +166,18 @@ def token_limit(config: Any) -> int | None:
     """The most tokens that a model reads at once, where its settings say."""
     settings = config.get_text_config() if hasattr(config, "get_text_config") else config
     names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-    return next((int(v) for v in (getattr(settings, n, None) for n in names) if isinstance(v, int) and v > 0), None)
+    stated = (getattr(settings, n, None) for n in names)
+    limits = [*[int(v) for v in stated if isinstance(v, int) and v > 0][:1], *_before_long_factors(settings)]
+    return min(limits, default=None)
+
+
+def _before_long_factors(settings: Any) -> list[int]:
+    """Up to how many tokens LongRoPE reads with one set of factors: beyond, one long text changes all beside it."""
+    rope = getattr(settings, "rope_parameters", None) or getattr(settings, "rope_scaling", None) or {}
+    kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
+    first = rope.get("original_max_position_embeddings") if kind == "longrope" else None
+    first = first or (getattr(settings, "original_max_position_embeddings", None) if kind == "longrope" else None)
+    return [first] if isinstance(first, int) and first > 0 else []
 
 
 def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

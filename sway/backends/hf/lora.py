@@ -37,7 +37,9 @@ class Views:
         device = next(model.parameters()).device.type
         bytes_each = sum(site.null_bytes for site in self.sites) or 1
         self._keep = max(1, _NULL_BUDGET.get(device, 1 << 29) // bytes_each)
-        self._hooks = [site.module.register_forward_hook(self._hook(i)) for i, site in enumerate(self.sites)]
+        self._hooks = [
+            site.module.register_forward_hook(self._hook(i), with_kwargs=True) for i, site in enumerate(self.sites)
+        ]
 
     def close(self) -> None:
         """Take the adapter off the model, which is the base again."""
@@ -73,12 +75,18 @@ class Views:
         self._nulls[view.null] = tuple(site.null(view.null) for site in self.sites)
         return self._nulls[view.null]
 
-    def _hook(self, index: int) -> Callable[[torch.nn.Module, tuple[Any, ...], torch.Tensor], torch.Tensor | None]:
+    def _hook(self, index: int) -> Callable[..., torch.Tensor | None]:
         plan, name = self.plan, self.sites[index].name
 
-        def hook(_: torch.nn.Module, args: tuple[Any, ...], out: torch.Tensor) -> torch.Tensor | None:
+        def hook(
+            _: torch.nn.Module, args: tuple[Any, ...], more: dict[str, Any], out: torch.Tensor
+        ) -> torch.Tensor | None:
             if plan.paused or not plan.groups:
                 return None
+            if len(args) != 1 or more or not isinstance(out, torch.Tensor):
+                # A copy of the module would be asked with the first input alone, and answer another question.
+                what = f"{name} takes more than one input or gives more than one output"
+                raise BackendError(what, mend="adapters that change or save such a module whole are not supported")
             return _add(plan, index, args[0], out, name)
 
         return hook

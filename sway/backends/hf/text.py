@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -88,6 +89,12 @@ class Text:
     def has_template(self) -> bool:
         """Whether the tokenizer knows how a conversation is written."""
         return bool(getattr(self.tokenizer, "chat_template", None))
+
+    @property
+    def day(self) -> str:
+        """The date, where the template tells it to the model: tomorrow the same question is another prompt."""
+        told = "strftime_now" in str(getattr(self.tokenizer, "chat_template", ""))
+        return date.today().isoformat() if told else ""  # noqa: DTZ011  # templates tell the local date
 
     def _opening(self, context: str, tokens: int) -> str:
         """The text of the first `tokens` tokens of `context`, which is repeated where it is shorter."""

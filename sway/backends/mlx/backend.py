@@ -71,13 +71,11 @@ class MLXBackend:
         check_effect(adapter)
         check_fit(adapter, tuned.base, tuned.revision)
         folder = converted(Path(tuned.adapter))
-        from transformers import AutoTokenizer
-
         from sway.backends.mlx.model import Model
 
         start = time.perf_counter()
         model = Model(tuned, adapter, folder)
-        tokenizer = AutoTokenizer.from_pretrained(str(base_folder(tuned.base, tuned.revision)))
+        tokenizer = _tokenizer(tuned)
         limit = model.config.get("max_position_embeddings")
         ends = model.config.get("eos_token_id")
         known = {tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
@@ -89,7 +87,7 @@ class MLXBackend:
         """The base's name and the adapter's folder, with digests of their content."""
         folder = base_folder(self.base_name, self.revision)
         digest = content_digest(folder) if folder else ""
-        return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest)
+        return Identity(self.base_name, str(self.adapter.folder), digest, self.adapter.digest, self.text.day)
 
     def refusal(self, request: Request[Any]) -> str | None:
         """A reason for unknown kinds, for sampling, and for a template that is required and not there."""
@@ -185,3 +183,18 @@ class MLXBackend:
             made.append(token)
             given = (token,)
         return Generated(self.text.decode(made), len(made), False)
+
+
+def _tokenizer(spec: ModelSpec) -> Any:
+    """The base's tokenizer. Unless told whether to trust its code, transformers asks whoever is at the keyboard."""
+    from transformers import AutoTokenizer
+
+    folder = str(base_folder(spec.base, spec.revision))
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=spec.trust_remote_code)
+    except Exception as error:  # a loader may raise anything; the user gets one line
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")[:200]
+        trust = "set trust_remote_code: true if you trust the code that this model ships"
+        mend = trust if "trust_remote_code" in str(error) else "check that the folder has the tokenizer's files"
+        what = f"the tokenizer cannot be loaded: {type(error).__name__}: {reason}"
+        raise BackendError(what, where=spec.base, mend=mend) from error

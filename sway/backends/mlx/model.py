@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sway.backends.adapter import Adapter
+from sway.backends.base_folder import read_settings
 from sway.backends.files import base_folder
 from sway.backends.mlx.convert import factors
 from sway.backends.nulls import null_update
@@ -36,6 +37,7 @@ class Model:
         folder = base_folder(spec.base, spec.revision)
         if folder is None:
             raise BackendError("is not on this machine", where=spec.base, mend="download it first, or give its folder")
+        _check_code(folder, spec)
         self.mx, utils = import_module("mlx.core"), import_module("mlx_lm.utils")
         try:
             model, config = utils.load_model(folder)
@@ -95,3 +97,13 @@ class Model:
                 pair = factors(null.a, null.b, null.scaling, null.a.shape[0])
                 layer.lora_a, layer.lora_b = (self.mx.array(part) for part in pair)
         self._shown = view
+
+
+def _check_code(folder: Path, spec: ModelSpec) -> None:
+    """Refuse a base that names a Python file of its own, which some versions of mlx-lm run without asking.
+
+    `auto_map` names code too, but for transformers alone: mlx-lm has classes of its own in place of it.
+    """
+    if read_settings(folder).get("model_file") is not None and not spec.trust_remote_code:
+        mend = "set trust_remote_code: true if you trust the code that this model ships"
+        raise BackendError("config.json has mlx-lm run a file of the model (model_file)", where=spec.base, mend=mend)

@@ -109,6 +109,10 @@ def test_autogen_writes_a_spec_that_runs_as_it_is(written, call, tmp_path):
     assert again.code == 2
     assert "there is a file already" in again.err
     assert call("autogen", "docs/guide.dlm", "-o", "sway.yaml", "--force").code == 0
+    before = written.read_bytes()
+    over = call("autogen", "docs/guide.dlm", "-o", "docs/guide.dlm", "--force")
+    assert (over.code, "would replace what it is made from" in over.err) == (2, True)
+    assert written.read_bytes() == before
     assert (tmp_path / "sway.yaml").read_text() == text
 
 
