@@ -116,20 +116,27 @@ def _rule(entry: Entry, found: Measurement, nulls: Nulls | None, alpha: float, s
 
 
 def _interval(found: Measurement, seed: int) -> Interval | None:
-    if found.scale == "change":
-        return change_interval(found.samples)
-    if found.scale == "share" and counted(found.samples):
-        return share_interval(found.samples)
-    return mean_interval(found.samples, found.reference, seed=seed)
+    match _scale(found):
+        case "change":
+            return change_interval(found.samples)
+        case "share":
+            return share_interval(found.samples)
+        case _:
+            return mean_interval(found.samples, found.reference, seed=seed)
+
+
+def _scale(found: Measurement) -> str:
+    """What the samples are taken for: rates that scatter are numbers like others."""
+    return "number" if found.scale == "share" and not counted(found.samples) else found.scale
 
 
 def _needed(found: Measurement, probe: Probe) -> int | None:
     """How many samples would settle it, were they to go on as they are."""
     if found.bar is None:
         return None
-    if found.scale == "number" or (found.scale == "share" and not counted(found.samples)):
+    if (scale := _scale(found)) == "number":
         return samples_needed(found.samples, found.reference, bar=found.bar, better=probe.better)
-    return answers_needed(found.samples, bar=found.bar, better=probe.better, change=found.scale == "change")
+    return answers_needed(found.samples, bar=found.bar, better=probe.better, change=scale == "change")
 
 
 def _stream(seed: int, name: str) -> int:

@@ -85,6 +85,8 @@ def answers_needed(
     9
     >>> answers_needed([0.0, 0.0], bar=0.05, better="lower", change=True)
     54
+    >>> answers_needed([0.0, 0.0], bar=0.15, better="lower", change=False)
+    22
     """
     mean, sign = float(np.mean(samples)) if len(samples) else bar, 1.0 if better == "higher" else -1.0
     if len(samples) < 2 or sign * (mean - bar) <= 0:

@@ -14,7 +14,7 @@ from sway.suite.spec import Entry, Head
 from sway.suite.wording import validate
 
 RESERVED = ("__preflight__", "__gate__")
-Z = "assert_z_gte"
+LEAST_Z = "assert_z_gte"
 
 
 def read_entries(value: Any, folder: Path, problems: Problems, registry: Registry) -> tuple[Entry, ...]:
@@ -43,9 +43,9 @@ def _read(item: Any, index: int, folder: Path, problems: Problems, registry: Reg
             problems.add(f"there is no probe of kind {kind!r}", (*at, "kind"), mend=nearest(kind, registry))
         return None
     own = {k: v for k, v in item.items() if k not in Head.model_fields}
-    if Z in own and Z not in probe.params.model_fields:
+    if LEAST_Z in own and LEAST_Z not in probe.params.model_fields:
         mend = "leave it out; its other bounds decide"
-        problems.add(f"{kind} is not held against null adapters, and so has no z", (*at, Z), mend=mend)
+        problems.add(f"{kind} is not held against null adapters, and so has no z", (*at, LEAST_Z), mend=mend)
     params = validate(probe.params, own, at, problems, also=Head.model_fields)
     if head is None or params is None:
         return None

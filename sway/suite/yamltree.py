@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from sway.core.strictyaml import StrictLoader
 from sway.suite.plain import MAX_DEPTH, MAX_NODES, Tree, clean
 from sway.suite.problems import NodePath, Problems
 
@@ -14,8 +15,8 @@ _MERGE = "tag:yaml.org,2002:merge"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which `1e-3` is a number and `2024-01-01` is text."""
+class _Loader(StrictLoader):
+    """YAML in which `1e-3` is a number and `2024-01-01` is text."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -158,7 +159,7 @@ class _Walk:
             return self._refuse_tag(node, at)
         try:
             value = self.loader.construct_object(node)
-        except Exception:  # noqa: BLE001 - PyYAML's constructors raise whatever a malformed value happens to cause
+        except yaml.YAMLError:
             self.problems.add("not a value of its tag's type", at, line=node.start_mark.line + 1)
             return None
         return clean(value, at, self.problems)

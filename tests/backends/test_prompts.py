@@ -43,6 +43,25 @@ def test_a_template_that_tells_the_date_is_known_as_one(llama):
     assert days == ["", date.today().isoformat(), ""]  # noqa: DTZ011  # templates tell the local date
 
 
+class Dated:
+    """A tokenizer whose template tells the date, and for which each prompt is written on another day."""
+
+    chat_template = '{{ strftime_now("%d") }}'
+    is_fast, eos_token_id, today = False, None, 0
+
+    def apply_chat_template(self, *_, **__):
+        self.today += 1
+        return f"{self.today}"
+
+    def __call__(self, text, **_):
+        return {"input_ids": [int(text)]}
+
+
+def test_a_prompt_that_tells_the_date_is_written_anew():
+    text = Text(Dated(), 256)
+    assert [text.prompt(Chat.ask("x")) for _ in range(2)] == [(1,), (2,)]
+
+
 def test_a_template_that_takes_tools_is_given_them(text_of):
     assert text_of(ASKED, WITH_TOOLS) == "[weather]<user>Is it raining?<bot>"
 

@@ -175,8 +175,10 @@ def _before_long_factors(settings: Any) -> list[int]:
     """Up to how many tokens LongRoPE reads with one set of factors: beyond, one long text changes all beside it."""
     rope = getattr(settings, "rope_parameters", None) or getattr(settings, "rope_scaling", None) or {}
     kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
-    first = rope.get("original_max_position_embeddings") if kind == "longrope" else None
-    first = first or (getattr(settings, "original_max_position_embeddings", None) if kind == "longrope" else None)
+    if kind != "longrope":
+        return []
+    name = "original_max_position_embeddings"
+    first = rope.get(name) or getattr(settings, name, None)
     return [first] if isinstance(first, int) and first > 0 else []
 
 

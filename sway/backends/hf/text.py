@@ -20,8 +20,9 @@ class Text:
     def __init__(self, tokenizer: Any, limit: int | None) -> None:
         self.tokenizer, self.limit = tokenizer, limit
         self.token = lru_cache(maxsize=1 << 16)(self._token)
-        self.prompt = lru_cache(maxsize=1 << 12)(self._prompt)
-        self.span = lru_cache(maxsize=1 << 12)(self._span)
+        most = 0 if self.day else 1 << 12  # a prompt that tells the date is another one tomorrow
+        self.prompt = lru_cache(maxsize=most)(self._prompt)
+        self.span = lru_cache(maxsize=most)(self._span)
 
     def decode(self, ids: list[int]) -> str:
         """The text of generated tokens, without special tokens."""

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from sway.core.errors import SwayError, to_install
+from sway.core.strictyaml import StrictLoader
 from sway.integrations.dlm.document import ADAPTER_NAME, DLM_ID, TEXT_KINDS, Document, Part
 
 LATEST_VERSION = 15
@@ -30,23 +31,14 @@ _NOTES = {
 """Lines at the head of a section by which tools say where it comes from; they are not its content."""
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML whose every value is what its tag says, or a fault with its line."""
+class _Loader(StrictLoader):
+    """YAML without numbers that Python may refuse to print."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            made = super().construct_object(node, deep)
-        except (yaml.YAMLError, RecursionError):
-            raise
-        except Exception:  # noqa: BLE001 - PyYAML's constructors raise whatever a malformed value happens to cause
-            raise _malformed(node, "not a value of its tag's type") from None
-        if isinstance(made, int) and not -(2**63) <= made < 2**63:  # Python may refuse to print it
-            raise _malformed(node, "the number is too large")
+        made = super().construct_object(node, deep)
+        if isinstance(made, int) and not -(2**63) <= made < 2**63:
+            raise yaml.constructor.ConstructorError(None, None, "the number is too large", node.start_mark)
         return made
-
-
-def _malformed(node: yaml.Node, what: str) -> yaml.YAMLError:
-    return yaml.constructor.ConstructorError(None, None, what, node.start_mark)
 
 
 @dataclass
